@@ -1,0 +1,41 @@
+"""The companion module of the course: what the notebooks show is what runs here."""
+
+from pgcourse.buffer import Batch, ReplayBuffer
+from pgcourse.ddpg import DDPGAgent
+from pgcourse.envs import ActionNormalizer, make_env
+from pgcourse.equations import actor_loss, critic_loss, soft_update, td_target
+from pgcourse.evaluation import evaluate
+from pgcourse.history import Episode, History
+from pgcourse.listing import show_source
+from pgcourse.networks import Actor, Critic
+from pgcourse.noise import OUNoise
+from pgcourse.plotting import plot_history, show_figure
+from pgcourse.seeding import seed_everything
+from pgcourse.study import run_study
+from pgcourse.video import render_episode, save_video, show_video
+
+__all__ = [
+    "ActionNormalizer",
+    "Actor",
+    "Batch",
+    "Critic",
+    "DDPGAgent",
+    "Episode",
+    "History",
+    "OUNoise",
+    "ReplayBuffer",
+    "actor_loss",
+    "critic_loss",
+    "evaluate",
+    "make_env",
+    "plot_history",
+    "render_episode",
+    "run_study",
+    "save_video",
+    "seed_everything",
+    "show_figure",
+    "show_source",
+    "show_video",
+    "soft_update",
+    "td_target",
+]

@@ -1,0 +1,48 @@
+"""One clear error for each kind of bad argument: its name, what came, what would do."""
+
+import math
+import numbers
+
+import numpy as np
+
+
+def integer(name: str, value: int, low: int = 1) -> int:
+    """Return `value` as an int of at least `low`; TypeError or ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}: got {value!r}; expected an integer of at least {low}")
+    if value < low:
+        raise ValueError(f"{name}: got {value!r}; expected an integer of at least {low}")
+    return int(value)
+
+
+def real(name: str, value: float, low: float = -math.inf, high: float = math.inf) -> float:
+    """Return `value` as a finite float in [low, high]; TypeError or ValueError otherwise."""
+    expected = f"expected a finite number in [{low:g}, {high:g}]"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: got {value!r}; {expected}")
+    if not (math.isfinite(value) and low <= value <= high):
+        raise ValueError(f"{name}: got {value!r}; {expected}")
+    return float(value)
+
+
+def flag(name: str, value: bool) -> bool:
+    """Return `value` as a bool; TypeError for anything but True and False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: got {value!r}; expected True or False")
+    return bool(value)
+
+
+def vector(name: str, value: np.ndarray, dim: int, limit: float = math.inf) -> np.ndarray:
+    """Return `value` as float32 (dim,), finite and within ±limit; TypeError or ValueError."""
+    expected = f"expected {dim} finite numbers, shape ({dim},)"
+    try:
+        array = np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: got {value!r}; {expected}") from None
+    if array.shape != (dim,):
+        raise ValueError(f"{name}: got shape {array.shape}; {expected}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: got {value!r}; {expected}")
+    if limit < math.inf and np.abs(array).max() > limit:
+        raise ValueError(f"{name}: got {value!r}; {expected} in [{-limit:g}, {limit:g}]")
+    return array

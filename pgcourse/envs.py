@@ -1,0 +1,80 @@
+"""Environments with actions in [-1, 1]."""
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.utils import RecordConstructorArgs
+from gymnasium.wrappers import RescaleAction
+
+
+class ActionNormalizer(RescaleAction):
+    """Actions in [-1, 1] on the outside, the environment's range inside (03 Eq. 1).
+
+    Args:
+        env: an environment with a flat, bounded Box of actions.
+
+    Raises:
+        TypeError, ValueError: the action space is of another kind, or has no bounds.
+    """
+
+    def __init__(self, env: gym.Env):
+        if not isinstance(env, gym.Env):
+            raise TypeError(f"env: got {env!r}; expected a gymnasium environment")
+        check_box("env.action_space", env.action_space)
+        if not env.action_space.is_bounded():
+            raise ValueError(f"env.action_space: got {env.action_space}; expected finite bounds")
+        # Recorded without arguments, so that gymnasium can rebuild this wrapper from env.spec.
+        RecordConstructorArgs.__init__(self)
+        super().__init__(env, min_action=-1.0, max_action=1.0)
+
+    def reverse_action(self, action: np.ndarray) -> np.ndarray:
+        """Map an action of the environment's own range, (act_dim,), back to [-1, 1]."""
+        low, high = self.env.action_space.low, self.env.action_space.high
+        return 2.0 * (np.asarray(action) - low) / (high - low) - 1.0
+
+
+def make_env(env_id: str, render_mode: str | None = None) -> ActionNormalizer:
+    """Make a gymnasium environment whose actions lie in [-1, 1].
+
+    Args:
+        env_id: a registered name such as "Pendulum-v1".
+        render_mode: None, or "rgb_array" for pictures.
+
+    Raises:
+        TypeError, ValueError: env_id is unknown, or its actions are not a bounded, flat Box.
+    """
+    if not isinstance(env_id, str):
+        raise TypeError(f"env_id: got {env_id!r}; expected a name such as 'Pendulum-v1'")
+    try:
+        env = gym.make(env_id, render_mode=render_mode)
+    except (gym.error.Error, ImportError) as error:
+        raise ValueError(
+            f"env_id: got {env_id!r}; expected a registered name such as 'Pendulum-v1' ({error})"
+        ) from error
+    return ActionNormalizer(env)
+
+
+def check_spaces(env: gym.Env) -> tuple[int, int]:
+    """Return (obs_dim, act_dim) of an environment that the agents can learn in.
+
+    Raises:
+        TypeError, ValueError: a space is not a flat Box, or actions are not in [-1, 1].
+    """
+    if not isinstance(env, gym.Env):
+        raise TypeError(f"env: got {env!r}; expected a gymnasium environment")
+    check_box("env.observation_space", env.observation_space)
+    check_box("env.action_space", env.action_space)
+    if not (np.all(env.action_space.low == -1.0) and np.all(env.action_space.high == 1.0)):
+        raise ValueError(
+            f"env.action_space: got {env.action_space}; expected actions in [-1, 1]: "
+            "wrap the environment in ActionNormalizer, or make it with make_env"
+        )
+    return env.observation_space.shape[0], env.action_space.shape[0]
+
+
+def check_box(name: str, space: gym.Space) -> None:
+    """Refuse any space that is not a flat Box; TypeError or ValueError."""
+    if not isinstance(space, Box):
+        raise TypeError(f"{name}: got {space}; expected a flat Box")
+    if len(space.shape) != 1:
+        raise ValueError(f"{name}: got shape {space.shape}; expected a flat Box, shape (n,)")

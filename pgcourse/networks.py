@@ -1,0 +1,57 @@
+"""The two function approximators."""
+
+import torch
+from torch import Tensor, nn
+
+from pgcourse import checks
+
+
+def mlp(in_dim: int, out_dim: int, init_w: float) -> nn.Sequential:
+    """Two hidden layers of 128 ReLU units; the last layer starts in ±init_w."""
+    last = nn.Linear(128, checks.integer("out_dim", out_dim))
+    init_w = checks.real("init_w", init_w, low=0.0)
+    nn.init.uniform_(last.weight, -init_w, init_w)
+    nn.init.uniform_(last.bias, -init_w, init_w)
+    first = nn.Linear(checks.integer("in_dim", in_dim), 128)
+    return nn.Sequential(first, nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), last)
+
+
+class Actor(nn.Module):
+    """The policy μ(s): obs (B, in_dim) to action (B, out_dim) in [-1, 1].
+
+    Args:
+        in_dim: numbers in an observation.
+        out_dim: numbers in an action.
+        init_w: the last layer starts uniform in ±init_w (Lillicrap et al. 2015, section 7).
+
+    Raises:
+        TypeError, ValueError: a dimension is not a positive integer, or init_w is negative.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, init_w: float = 3e-3):
+        super().__init__()
+        self.net = mlp(in_dim, out_dim, init_w)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Return tanh of the last layer, (B, out_dim)."""
+        return torch.tanh(self.net(obs))
+
+
+class Critic(nn.Module):
+    """The action value Q(s, a): obs (B, obs_dim) and action (B, act_dim) to (B,).
+
+    Args:
+        in_dim: obs_dim + act_dim.
+        init_w: the last layer starts uniform in ±init_w.
+
+    Raises:
+        TypeError, ValueError: in_dim is not a positive integer, or init_w is negative.
+    """
+
+    def __init__(self, in_dim: int, init_w: float = 3e-3):
+        super().__init__()
+        self.net = mlp(in_dim, 1, init_w)
+
+    def forward(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Return one value per row, (B,): not (B, 1), which would broadcast against (B,)."""
+        return self.net(torch.cat([obs, action], dim=-1)).squeeze(-1)

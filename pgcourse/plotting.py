@@ -1,0 +1,98 @@
+"""Pictures of training, and the live display while it runs."""
+
+import io
+import os
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython import get_ipython
+from IPython.display import Image, display
+from matplotlib.figure import Figure
+from tqdm import tqdm
+from tqdm.auto import tqdm as tqdm_auto
+
+from pgcourse.history import History
+
+
+def picture(fig: Figure, alt: str) -> Image:
+    """Return a figure as a PNG picture with a text for those who cannot see it."""
+    file = io.BytesIO()
+    fig.savefig(file, format="png", dpi=90, bbox_inches="tight")
+    return Image(file.getvalue(), format="png", alt=alt)
+
+
+def show_figure(fig: Figure, alt: str) -> None:
+    """Display a figure once, with a text for those who cannot see it, and close it."""
+    display(picture(fig, alt))
+    plt.close(fig)
+
+
+def running_mean(values: list[float], window: int) -> np.ndarray:
+    """Return the mean of the last `window` values (fewer at the start), one per value."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    last = np.arange(1, len(sums))
+    first = np.maximum(last - window, 0)
+    return (sums[last] - sums[first]) / (last - first)
+
+
+def plot_history(history: History) -> Figure:
+    """Draw the returns of the training episodes and every loss against environment steps."""
+    names = list(history.losses)
+    fig = Figure(figsize=(4 * (1 + len(names)), 3), layout="constrained")
+    axes = fig.subplots(1, 1 + len(names), squeeze=False)[0]
+    axes[0].plot(history.score_steps, history.scores, ".", alpha=0.4, label="one episode")
+    mean = running_mean(history.scores, 10)
+    axes[0].plot(history.score_steps, mean, label="mean of the last 10")
+    axes[0].set(title="training episodes", ylabel="return (sum of rewards)")
+    axes[0].legend(loc="lower right")
+    for ax, name in zip(axes[1:], names, strict=True):
+        ax.plot(history.update_steps, running_mean(history.losses[name], 100), lw=1)
+        ax.set(title=f"{name}, mean of 100 updates", ylabel=name)
+    for ax in axes:
+        ax.set_xlabel("environment steps")
+        ax.grid(alpha=0.3)
+    return fig
+
+
+def audience() -> str:
+    """Say who is watching: "notebook", "terminal" or "nobody".
+
+    PGCOURSE_AUDIENCE overrides the guess: a notebook run by a program looks like any other.
+    """
+    if chosen := os.environ.get("PGCOURSE_AUDIENCE"):
+        return chosen
+    if getattr(get_ipython(), "kernel", None) is not None:
+        return "notebook"
+    return "terminal" if sys.stderr.isatty() else "nobody"
+
+
+class Monitor:
+    """A progress bar, and in a notebook a live plot every `plotting_interval` steps."""
+
+    def __init__(self, total: int, plotting_interval: int):
+        watching = audience()
+        bar = tqdm_auto if watching == "notebook" else tqdm
+        self.bar = bar(
+            total=total, unit=" steps", unit_scale=True, mininterval=0.5,
+            disable=watching == "nobody",
+        )  # fmt: skip
+        self.interval = plotting_interval if watching == "notebook" else 0
+        self.plot = None
+
+    def __enter__(self) -> "Monitor":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.bar.close()
+
+    def tick(self, history: History) -> None:
+        """Count one environment step."""
+        self.bar.update()
+        if not self.interval or self.bar.n % self.interval or not history.scores:
+            return
+        drawn = picture(plot_history(history), "returns and losses so far")
+        if self.plot is None:
+            self.plot = display(drawn, display_id=True)
+        else:
+            self.plot.update(drawn)

@@ -1,0 +1,68 @@
+"""Many runs side by side: every configuration with every seed."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from typing import Any
+
+import cloudpickle
+import torch
+
+from pgcourse import checks
+
+
+def run_study(
+    train: Callable[[Any, int], Any],
+    configs: dict[str, Any],
+    seeds: Iterable[int],
+    executor: Executor | None = None,
+) -> list[dict]:
+    """Call train(config, seed) for every pair, in parallel, and return one row for each.
+
+    Args:
+        train: a function; one written in a notebook will do. It runs in another process,
+            on one thread.
+        configs: name -> whatever `train` takes.
+        seeds: integers.
+        executor: any concurrent.futures.Executor; None uses the cores of this machine.
+
+    Returns:
+        rows in the order of configs, then seeds: {"config", "seed", "result", "error"}.
+        A run that failed has result None and its error as text; the others are kept.
+
+    Raises:
+        TypeError, ValueError: no configurations, no seeds, or a wrong type.
+    """
+    if not callable(train):
+        raise TypeError(f"train: got {train!r}; expected a function of (config, seed)")
+    if not isinstance(configs, dict) or not configs:
+        raise ValueError(f"configs: got {configs!r}; expected a dict with at least one entry")
+    seeds = [checks.integer("seeds", seed, low=0) for seed in seeds]
+    if not seeds:
+        raise ValueError("seeds: got none; expected at least one integer")
+    if executor is None:
+        spawn = multiprocessing.get_context("spawn")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        with ProcessPoolExecutor(cores, mp_context=spawn) as pool:
+            return run_study(train, configs, seeds, pool)
+    # cloudpickle sends functions and classes written in a notebook, which pickle cannot.
+    jobs = [
+        (name, seed, executor.submit(one_run, cloudpickle.dumps((train, config)), seed))
+        for name, config in configs.items()
+        for seed in seeds
+    ]
+    rows = []
+    for name, seed, job in jobs:
+        error = job.exception()
+        result = None if error else job.result()
+        text = f"{type(error).__name__}: {error}" if error else None
+        rows.append({"config": name, "seed": seed, "result": result, "error": text})
+    return rows
+
+
+def one_run(payload: bytes, seed: int) -> Any:
+    """Run one (configuration, seed) on one thread."""
+    train, config = cloudpickle.loads(payload)
+    torch.set_num_threads(1)
+    return train(config, seed)

@@ -1,0 +1,83 @@
+"""Rendered episodes: recorded, shown in a notebook, written to a file."""
+
+import io
+from pathlib import Path
+
+import gymnasium as gym
+import imageio.v3 as iio
+import numpy as np
+from IPython.display import Image as Picture
+from IPython.display import display
+from PIL import Image
+
+from pgcourse import checks
+from pgcourse.history import Episode
+
+
+def render_episode(agent, env: gym.Env, seed: int) -> Episode:
+    """Play one episode of the noise-free policy and keep a frame per step.
+
+    Args:
+        agent: anything with `policy(obs)`, from (obs_dim,) to an action (act_dim,).
+        env: an environment made with render_mode="rgb_array".
+        seed: the start state.
+
+    Raises:
+        ValueError: the environment has another render mode, or the seed is refused.
+    """
+    if env.render_mode != "rgb_array":
+        raise ValueError(f"env.render_mode: got {env.render_mode!r}; expected 'rgb_array'")
+    obs, _ = env.reset(seed=checks.integer("seed", seed, low=0))
+    score, frames, terminated, truncated = 0.0, [], False, False
+    while not (terminated or truncated):
+        obs, reward, terminated, truncated, _ = env.step(agent.policy(obs))
+        score += float(reward)
+        frames.append(env.render())
+    return Episode(score, frames, bool(terminated))
+
+
+def show_video(frames: list[np.ndarray], alt: str, fps: float = 20.0, every: int = 2) -> None:
+    """Display frames as an animated PNG: it plays in Jupyter and HTML, else it is a still.
+
+    Args:
+        frames: (height, width, 3) each, uint8; shown at half size.
+        alt: a text for those who cannot see it.
+        fps: recorded frames per second.
+        every: keep each `every`-th frame only, at the same speed.
+
+    Raises:
+        TypeError, ValueError: no frames, or fps or every are not positive.
+    """
+    fps, every = checks.real("fps", fps, low=0.1), checks.integer("every", every)
+    if not len(frames):
+        raise ValueError("frames: got none; expected at least one (height, width, 3) array")
+    small = [Image.fromarray(frame).reduce(2).quantize(64) for frame in frames[::every]]
+    file = io.BytesIO()
+    # Pillow merges equal frames and adds up their time, so the length in seconds is kept.
+    small[0].save(
+        file, "PNG", save_all=True, append_images=small[1:],
+        duration=1000.0 * every / fps, loop=0, optimize=True,
+    )  # fmt: skip
+    display(Picture(file.getvalue(), format="png", alt=alt))
+
+
+def save_video(path: str | Path, frames: list[np.ndarray], fps: float = 20.0) -> None:
+    """Write frames to an .mp4, .gif or .png (animated) file through imageio.
+
+    Args:
+        path: where to; the ending names the format.
+        frames: (height, width, 3) each, uint8.
+        fps: frames per second.
+
+    Raises:
+        TypeError, ValueError: another ending, no frames, or fps is not positive.
+    """
+    path, fps = Path(path), checks.real("fps", fps, low=0.1)
+    if not len(frames):
+        raise ValueError("frames: got none; expected at least one (height, width, 3) array")
+    if path.suffix == ".mp4":
+        iio.imwrite(path, np.stack(frames), plugin="FFMPEG", fps=fps, macro_block_size=2)
+    elif path.suffix in (".gif", ".png"):
+        iio.imwrite(path, np.stack(frames), plugin="pillow", duration=1000.0 / fps, loop=0)
+    else:
+        raise ValueError(f"path: got {str(path)!r}; expected an ending .mp4, .gif or .png")
