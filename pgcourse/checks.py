@@ -4,6 +4,7 @@ import math
 import numbers
 
 import numpy as np
+import torch
 
 
 def integer(name: str, value: int, low: int = 1) -> int:
@@ -46,3 +47,15 @@ def vector(name: str, value: np.ndarray, dim: int, limit: float = math.inf) -> n
     if limit < math.inf and np.abs(array).max() > limit:
         raise ValueError(f"{name}: got {value!r}; {expected} in [{-limit:g}, {limit:g}]")
     return array
+
+
+def device(name: str, value: str | torch.device | None) -> torch.device:
+    """Return a device that this machine has, None being the CPU; ValueError otherwise."""
+    try:
+        found = torch.device("cpu" if value is None else value)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise ValueError(
+            f"{name}: got {value!r}; expected None or a device of this machine, such as 'cpu'"
+        ) from error
+    return found

@@ -56,7 +56,7 @@ class DDPGAgent:
         self.gamma = checks.real("gamma", gamma, 0.0, 1.0)
         self.tau = checks.real("tau", tau, 0.0, 1.0)
         self.initial_random_steps = checks.integer("initial_random_steps", initial_random_steps, 0)
-        self.device = torch.device(device or "cpu")
+        self.device = checks.device("device", device)
 
         # One seed makes five independent streams, so that no part disturbs another.
         entropy = np.random.SeedSequence(checks.integer("seed", seed, 0)).generate_state(5)

@@ -25,7 +25,8 @@ class ActionNormalizer(RescaleAction):
             raise ValueError(f"env.action_space: got {env.action_space}; expected finite bounds")
         # Recorded without arguments, so that gymnasium can rebuild this wrapper from env.spec.
         RecordConstructorArgs.__init__(self)
-        super().__init__(env, min_action=-1.0, max_action=1.0)
+        ones = np.ones(env.action_space.shape, dtype=env.action_space.dtype)
+        super().__init__(env, min_action=-ones, max_action=ones)
 
     def reverse_action(self, action: np.ndarray) -> np.ndarray:
         """Map an action of the environment's own range, (act_dim,), back to [-1, 1]."""

@@ -55,12 +55,12 @@ def plot_history(history: History) -> Figure:
     return fig
 
 
-def audience() -> str:
-    """Say who is watching: "notebook", "terminal" or "nobody".
+AUDIENCE = "PGCOURSE_AUDIENCE"  # overrides the guess: run by a program, a notebook looks the same
 
-    PGCOURSE_AUDIENCE overrides the guess: a notebook run by a program looks like any other.
-    """
-    if chosen := os.environ.get("PGCOURSE_AUDIENCE"):
+
+def audience() -> str:
+    """Say who is watching: "notebook", "terminal" or "nobody"."""
+    if chosen := os.environ.get(AUDIENCE):
         return chosen
     if getattr(get_ipython(), "kernel", None) is not None:
         return "notebook"
@@ -68,17 +68,15 @@ def audience() -> str:
 
 
 class Monitor:
-    """A progress bar, and in a notebook a live plot every `plotting_interval` steps."""
+    """A progress bar and, in a notebook, a live plot every `plotting_interval` ticks."""
 
-    def __init__(self, total: int, plotting_interval: int):
+    def __init__(self, total: int, plotting_interval: int = 0, unit: str = "step"):
         watching = audience()
         bar = tqdm_auto if watching == "notebook" else tqdm
-        self.bar = bar(
-            total=total, unit=" steps", unit_scale=True, mininterval=0.5,
-            disable=watching == "nobody",
-        )  # fmt: skip
+        self.bar = bar(total=total, unit=unit, mininterval=0.5, disable=watching == "nobody")
         self.interval = plotting_interval if watching == "notebook" else 0
         self.plot = None
+        self.ticks = 0
 
     def __enter__(self) -> "Monitor":
         return self
@@ -86,10 +84,11 @@ class Monitor:
     def __exit__(self, *error) -> None:
         self.bar.close()
 
-    def tick(self, history: History) -> None:
-        """Count one environment step."""
+    def tick(self, history: History | None = None) -> None:
+        """Count one step and draw the history when its turn has come."""
+        self.ticks += 1
         self.bar.update()
-        if not self.interval or self.bar.n % self.interval or not history.scores:
+        if history is None or not self.interval or self.ticks % self.interval:
             return
         drawn = picture(plot_history(history), "returns and losses so far")
         if self.plot is None:

@@ -10,6 +10,7 @@ import cloudpickle
 import torch
 
 from pgcourse import checks
+from pgcourse.plotting import AUDIENCE, Monitor
 
 
 def run_study(
@@ -53,16 +54,24 @@ def run_study(
         for seed in seeds
     ]
     rows = []
-    for name, seed, job in jobs:
-        error = job.exception()
-        result = None if error else job.result()
-        text = f"{type(error).__name__}: {error}" if error else None
-        rows.append({"config": name, "seed": seed, "result": result, "error": text})
+    with Monitor(len(jobs), unit="run") as monitor:
+        for name, seed, job in jobs:
+            error = job.exception()
+            result = None if error else job.result()
+            text = f"{type(error).__name__}: {error}" if error else None
+            rows.append({"config": name, "seed": seed, "result": result, "error": text})
+            monitor.tick()
     return rows
 
 
 def one_run(payload: bytes, seed: int) -> Any:
-    """Run one (configuration, seed) on one thread."""
+    """Run one (configuration, seed) on one thread and without a progress bar of its own."""
     train, config = cloudpickle.loads(payload)
+    threads, watching = torch.get_num_threads(), os.environ.get(AUDIENCE, "")
     torch.set_num_threads(1)
-    return train(config, seed)
+    os.environ[AUDIENCE] = "nobody"
+    try:
+        return train(config, seed)
+    finally:
+        torch.set_num_threads(threads)
+        os.environ[AUDIENCE] = watching

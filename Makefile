@@ -1,0 +1,34 @@
+# A thin face: the work is done by pgcourse/tools. README says what to type without make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help course test lab notebooks clean
+
+help:            ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+course: .venv/ok ## run every notebook; results and HTML pages go to build/
+	$(BIN)/python -m pgcourse.tools.course
+
+test: .venv/ok   ## lint, unit tests, then every notebook against its stored outputs
+	$(BIN)/python -m pgcourse.tools.check
+
+lab: .venv/ok    ## open JupyterLab on notebooks/
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+notebooks: .venv/ok ## run every notebook and store its outputs in notebooks/
+	$(BIN)/python -m pgcourse.tools.course --update
+
+clean:           ## remove what was built, .venv included
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find pgcourse tests notebooks -name __pycache__ -prune -exec rm -rf {} + 
+	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# Made anew only when the list of packages changes.
+.venv/ok: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@

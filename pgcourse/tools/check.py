@@ -1,0 +1,31 @@
+"""Lint, unit tests, then every notebook with nbval: `python -m pgcourse.tools.check`."""
+
+import os
+import subprocess
+import sys
+
+from pgcourse.plotting import AUDIENCE
+from pgcourse.tools.course import CELL_SECONDS, NUMBERED, ROOT
+
+
+def main() -> int:
+    """Run the checks in order and stop at the first that fails."""
+    notebooks = sorted(str(path) for path in (ROOT / "notebooks").glob(NUMBERED))
+    nbval = ["--nbval", f"--nbval-cell-timeout={CELL_SECONDS}", "-p", "no:cacheprovider"]
+    steps = [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["pytest", "tests"],
+        ["pytest", *nbval, "-v", *notebooks],
+    ]
+    environment = os.environ | {AUDIENCE: "nobody"}
+    for step in steps:
+        print("$", *[part.replace(f"{ROOT}{os.sep}", "") for part in step], flush=True)
+        code = subprocess.call([sys.executable, "-m", *step], cwd=ROOT, env=environment)
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
