@@ -1,9 +1,18 @@
 """The companion module of the course: what the notebooks show is what runs here."""
 
+from pgcourse.bc import BCAgent
 from pgcourse.buffer import Batch, ReplayBuffer
 from pgcourse.ddpg import DDPGAgent
+from pgcourse.demos import load_demos, record_demos, save_demos
 from pgcourse.envs import ActionNormalizer, make_env
-from pgcourse.equations import actor_loss, critic_loss, soft_update, td_target
+from pgcourse.equations import (
+    actor_loss,
+    bc_loss,
+    critic_loss,
+    q_filter,
+    soft_update,
+    td_target,
+)
 from pgcourse.evaluation import evaluate
 from pgcourse.history import Episode, History
 from pgcourse.listing import show_source
@@ -17,6 +26,7 @@ from pgcourse.video import render_episode, save_video, show_video
 __all__ = [
     "ActionNormalizer",
     "Actor",
+    "BCAgent",
     "Batch",
     "Critic",
     "DDPGAgent",
@@ -25,12 +35,17 @@ __all__ = [
     "OUNoise",
     "ReplayBuffer",
     "actor_loss",
+    "bc_loss",
     "critic_loss",
     "evaluate",
+    "load_demos",
     "make_env",
     "plot_history",
+    "q_filter",
+    "record_demos",
     "render_episode",
     "run_study",
+    "save_demos",
     "save_video",
     "seed_everything",
     "show_figure",

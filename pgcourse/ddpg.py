@@ -5,7 +5,7 @@ import copy
 import gymnasium as gym
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pgcourse import checks
 from pgcourse.buffer import Batch, ReplayBuffer
@@ -28,7 +28,7 @@ class DDPGAgent:
         ou_noise_theta, ou_noise_sigma: the exploration noise, 03 Eq. 5.
         gamma: discount per step, in [0, 1].
         tau: speed of the target networks, 03 Eq. 9, in [0, 1].
-        initial_random_steps: steps with uniformly random actions and no updates.
+        initial_random_steps: steps with uniformly random actions; learning goes on meanwhile.
         seed: one seed for all of the agent's own random streams.
         device: None is the CPU, which is the faster one for networks this small.
 
@@ -73,14 +73,17 @@ class DDPGAgent:
             self.critic = Critic(self.obs_dim + self.act_dim).to(self.device)
         self.actor_target = copy.deepcopy(self.actor).requires_grad_(False)
         self.critic_target = copy.deepcopy(self.critic).requires_grad_(False)
-        adam = torch.optim.Adam
-        self.actor_optimizer = adam(self.actor.parameters(), lr=self.actor_lr, fused=True)
-        self.critic_optimizer = adam(self.critic.parameters(), lr=self.critic_lr, fused=True)
+        self.actor_optimizer = self.make_optimizer(self.actor, self.actor_lr)
+        self.critic_optimizer = self.make_optimizer(self.critic, self.critic_lr)
 
         self.obs: np.ndarray | None = None  # None: the next step starts an episode
         self.score = 0.0
         self.total_steps = 0
         self.history = History()
+
+    def make_optimizer(self, network: nn.Module, lr: float) -> torch.optim.Optimizer:
+        """Return Adam for a network; AMSGrad lets its steps shrink when gradients do."""
+        return torch.optim.Adam(network.parameters(), lr=lr, amsgrad=True, fused=True)
 
     @torch.inference_mode()
     def policy(self, obs: np.ndarray) -> np.ndarray:
@@ -118,7 +121,11 @@ class DDPGAgent:
 
     def sample(self) -> Batch:
         """Draw a batch from the replay buffer, as tensors on the agent's device."""
-        return Batch(*(torch.from_numpy(x).to(self.device) for x in self.memory.sample_batch()))
+        return self.to_tensors(self.memory.sample_batch())
+
+    def to_tensors(self, batch: Batch) -> Batch:
+        """Return the arrays of a batch as tensors, without a copy on the CPU."""
+        return Batch(*(torch.from_numpy(column).to(self.device) for column in batch))
 
     def update_critic(self, batch: Batch) -> dict[str, float]:
         """One step down the critic's loss, 03 Eqs. 6 and 7."""
@@ -153,7 +160,7 @@ class DDPGAgent:
         return losses
 
     def train(self, num_frames: int, plotting_interval: int = 1_000) -> History:
-        """Train for `num_frames` more environment steps, one update a step after warm-up.
+        """Train for `num_frames` more environment steps, one update a step once there is a batch.
 
         Args:
             num_frames: environment steps; training goes on where it stopped before.
@@ -169,8 +176,7 @@ class DDPGAgent:
             for _ in range(num_frames):
                 obs = self.reset() if self.obs is None else self.obs
                 self.step(self.select_action(obs))
-                warm = self.total_steps > self.initial_random_steps
-                if warm and len(self.memory) >= self.memory.batch_size:
+                if len(self.memory) >= self.memory.batch_size:
                     self.history.add_update(self.total_steps, self.update_model())
                 monitor.tick(self.history)
         return self.history

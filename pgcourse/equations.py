@@ -69,6 +69,47 @@ def soft_update(target: nn.Module, source: nn.Module, tau: float) -> None:
             slow.lerp_(fast, tau)
 
 
+def q_filter(demo_q: Tensor, policy_q: Tensor) -> Tensor:
+    """Return where the demonstrated action beats the policy's, 07 Eq. 3.
+
+    Args:
+        demo_q: (N_D,), the critic's value of the demonstrated action.
+        policy_q: (N_D,), its value of the policy's own action in the same state.
+
+    Returns:
+        (N_D,), 1.0 where demo_q > policy_q, else 0.0; without a gradient.
+
+    Raises:
+        ValueError: the two shapes are not one and the same (N_D,).
+    """
+    check_same_shape(demo_q=demo_q, policy_q=policy_q)
+    return (demo_q > policy_q).float()
+
+
+def bc_loss(action: Tensor, demo_action: Tensor, mask: Tensor) -> Tensor:
+    """Return the behavior cloning loss, 07 Eq. 2: the masked squared distance over N_D.
+
+    The sum is divided by N_D and not by the number of rows that pass, so that a filter
+    that lets nothing through gives exactly zero.
+
+    Args:
+        action: (N_D, act_dim), the policy's.
+        demo_action: (N_D, act_dim), the demonstrator's.
+        mask: (N_D,), 1.0 for the rows that count, else 0.0.
+
+    Raises:
+        ValueError: the shapes do not fit together.
+    """
+    if action.ndim != 2 or action.shape != demo_action.shape or mask.shape != action.shape[:1]:
+        shapes = [tuple(x.shape) for x in (action, demo_action, mask)]
+        raise ValueError(
+            "action {}, demo_action {}, mask {}: expected (N_D, act_dim) twice and (N_D,)".format(
+                *shapes
+            )
+        )
+    return (mask * ((action - demo_action) ** 2).sum(dim=1)).sum() / len(mask)
+
+
 def check_same_shape(**tensors: Tensor) -> None:
     """Refuse anything but equal shapes (B,): (B,) with (B, 1) would broadcast to (B, B)."""
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

@@ -14,10 +14,11 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 # From the ground up: a file may import only files of a line above its own.
 LAYERS = [
-    {"checks", "history", "listing"},
+    {"checks", "files", "history", "listing"},
     {"seeding", "buffer", "noise", "networks", "envs", "equations", "plotting"},
-    {"evaluation", "video", "study"},
+    {"evaluation", "video", "study", "demos"},
     {"ddpg"},
+    {"bc"},
     {"__init__"},
 ]
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from pgcourse.plotting import AUDIENCE
-from pgcourse.tools.course import CELL_SECONDS, NUMBERED, ROOT
+from pgcourse.tools.course import CELL_SECONDS, NO_SCREEN, NUMBERED, ROOT
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
         ["pytest", "tests"],
         ["pytest", *nbval, "-v", *notebooks],
     ]
-    environment = os.environ | {AUDIENCE: "nobody"}
+    environment = os.environ | {AUDIENCE: "nobody"} | NO_SCREEN
     for step in steps:
         print("$", *[part.replace(f"{ROOT}{os.sep}", "") for part in step], flush=True)
         code = subprocess.call([sys.executable, "-m", *step], cwd=ROOT, env=environment)
