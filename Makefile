@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab notebooks clean
+.PHONY: help course test lab notebooks demo clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,6 +19,9 @@ lab: .venv/ok    ## open JupyterLab on notebooks/
 
 notebooks: .venv/ok ## run every notebook and store its outputs in notebooks/
 	$(BIN)/python -m pgcourse.tools.course --update
+
+demo: .venv/ok   ## train the teacher again and re-create demo.pkl
+	$(BIN)/python -m pgcourse.tools.demo
 
 clean:           ## remove what was built, .venv included
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis

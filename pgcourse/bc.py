@@ -7,6 +7,7 @@ from torch import Tensor
 from pgcourse import checks
 from pgcourse.buffer import Batch, ReplayBuffer
 from pgcourse.ddpg import DDPGAgent
+from pgcourse.demos import plain
 from pgcourse.equations import actor_loss, bc_loss, q_filter
 
 
@@ -53,16 +54,16 @@ class BCAgent(DDPGAgent):
         self.lambda1 = checks.real("lambda1", lambda1, 0.0)
         self.lambda2 = checks.real("lambda2", lambda2, 0.0)
         self.q_filter = checks.flag("q_filter", q_filter)
-        if len(demo) < demo_batch_size:
+        if not isinstance(demo, list | tuple) or len(demo) < demo_batch_size:
             raise ValueError(
-                f"demo: got {len(demo)} transitions; expected at least demo_batch_size, "
-                f"{demo_batch_size}"
+                f"demo: got {type(demo).__name__} of {len(demo)}; expected a list of at least "
+                f"demo_batch_size, {demo_batch_size}, transitions"
             )
         # A seed of its own: the other streams stay those of a DDPGAgent with the same seed.
         self.demo_memory = ReplayBuffer(
             self.obs_dim, self.act_dim, len(demo), demo_batch_size, seed + 1
         )
-        self.demo_memory.extend(demo)
+        self.demo_memory.extend(plain(row, self.obs_dim, self.act_dim) for row in demo)
 
     def sample(self) -> Batch:
         """Draw N replayed transitions followed by N_D demonstrations."""

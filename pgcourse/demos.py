@@ -1,7 +1,6 @@
 """Demonstrations: recorded from any policy, saved and loaded without running foreign code."""
 
 import io
-import math
 import pickle
 import pickletools
 from collections.abc import Callable
@@ -18,6 +17,7 @@ Transition = tuple[list[float], list[float], float, list[float], bool]
 
 MAX_BYTES = 4_000_000
 MAX_OPCODES = 100_000
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 # What a pickle of lists, tuples, floats and bools needs. None of these can name a function.
 OPCODES = {
     "PROTO", "FRAME", "STOP", "MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE",
@@ -157,7 +157,7 @@ def checked_rows(rows: list) -> list[Transition]:
         if not all(type(part) is list and part for part in (obs, action, next_obs)):
             raise ValueError(f"whose transition {k} has an obs or action that is no list")
         numbers = [*obs, *action, reward, *next_obs]
-        if not all(type(x) is float and math.isfinite(np.float32(x)) for x in numbers):
+        if not all(type(x) is float and abs(x) <= FLOAT32_MAX for x in numbers):
             raise ValueError(f"whose transition {k} holds something else than finite floats")
         if not all(abs(x) <= 1.0 for x in action):
             raise ValueError(f"whose transition {k} has an action outside [-1, 1]")
