@@ -47,7 +47,7 @@ def run_study(
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         with ProcessPoolExecutor(cores, mp_context=spawn) as pool:
             return run_study(train, configs, seeds, pool)
-    # cloudpickle sends functions and classes written in a notebook, which pickle cannot.
+    # cloudpickle sends what is written in a notebook, and whole agents, which pickle cannot.
     jobs = [
         (name, seed, executor.submit(one_run, cloudpickle.dumps((train, config)), seed))
         for name, config in configs.items()
@@ -57,21 +57,21 @@ def run_study(
     with Monitor(len(jobs), unit="run") as monitor:
         for name, seed, job in jobs:
             error = job.exception()
-            result = None if error else job.result()
+            result = None if error else cloudpickle.loads(job.result())
             text = f"{type(error).__name__}: {error}" if error else None
             rows.append({"config": name, "seed": seed, "result": result, "error": text})
             monitor.tick()
     return rows
 
 
-def one_run(payload: bytes, seed: int) -> Any:
+def one_run(payload: bytes, seed: int) -> bytes:
     """Run one (configuration, seed) on one thread and without a progress bar of its own."""
     train, config = cloudpickle.loads(payload)
     threads, watching = torch.get_num_threads(), os.environ.get(AUDIENCE, "")
     torch.set_num_threads(1)
     os.environ[AUDIENCE] = "nobody"
     try:
-        return train(config, seed)
+        return cloudpickle.dumps(train(config, seed))
     finally:
         torch.set_num_threads(threads)
         os.environ[AUDIENCE] = watching

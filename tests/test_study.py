@@ -33,6 +33,17 @@ def test_functions_that_pickle_cannot_send_are_sent():
     assert rows[0]["result"] == 16
 
 
+def test_whole_agents_come_back():
+    def train_agent(config, seed):
+        agent = DDPGAgent(make_env("Pendulum-v1"), 200, 8, 1.0, 0.1, seed=seed)
+        agent.train(10)
+        return agent
+
+    agent = run_study(train_agent, {"a": None}, [0])[0]["result"]
+    agent.train(5)
+    assert agent.total_steps == 15
+
+
 def test_a_failing_run_is_reported_and_the_others_are_kept():
     def fail_on_one(config, seed):
         if seed == 1:

@@ -6,6 +6,7 @@ notebook: its name, its seconds and the mean evaluation return that it measured.
 """
 
 import argparse
+import base64
 import os
 import re
 import shutil
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 NUMBERED = "[0-9][0-9]_*.ipynb"
 CELL_SECONDS = 900  # a cell that takes longer hangs
 NO_SCREEN = {"SDL_VIDEODRIVER": "dummy", "XDG_RUNTIME_DIR": tempfile.gettempdir()}
-RESULT_TAG = "evaluation-return"
+RESULT_TAG, PICTURE_TAG = "evaluation-return", "readme-picture"
 
 
 class Runner(NotebookClient):
@@ -97,6 +98,16 @@ def evaluation_return(notebook: nbformat.NotebookNode) -> str:
     return "not reported"
 
 
+def save_picture(path: Path) -> None:
+    """Write the picture of the cell tagged for the README beside the notebook."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if PICTURE_TAG in cell.metadata.get("tags", []):
+            png = next(
+                o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})
+            )
+            path.with_suffix(".png").write_bytes(base64.b64decode(png))
+
+
 def main() -> int:
     """Run the notebooks named on the command line, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -117,6 +128,7 @@ def main() -> int:
             lines.append(run_notebook(path, out))
             if options.update:
                 shutil.copy(out / path.name, path)
+                save_picture(path)
         except CellExecutionError as error:
             failed = True
             print(error, file=sys.stderr)

@@ -9,7 +9,9 @@ from pgcourse import DDPGAgent, make_env, record_demos, save_demos
 from pgcourse.plotting import AUDIENCE
 from pgcourse.tools.course import ROOT
 
-EPISODES, FIRST_SEED = 20, 20_000  # starts that neither training nor evaluation uses
+# Starts that neither training nor evaluation uses. Start states differ more than policies: this
+# seed gives a set of average difficulty (the agent scores -137 on the panel of notebook 03).
+EPISODES, FIRST_SEED = 20, 30_000
 
 
 def main() -> None:
