@@ -18,9 +18,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from nbconvert import HTMLExporter
 
 from pgcourse.plotting import AUDIENCE
+from pgcourse.tools.page import page
 
 ROOT = Path(__file__).parents[2]
 NUMBERED = "[0-9][0-9]_*.ipynb"
@@ -83,8 +83,8 @@ def run_notebook(path: Path, out: Path) -> str:
         notebook.metadata.pop("widgets", None)
         nbformat.write(notebook, out / path.name)
     seconds = time.monotonic() - start
-    page, _ = HTMLExporter(template_name="lab").from_notebook_node(notebook)
-    (out / path.name).with_suffix(".html").write_text(page, encoding="utf-8")
+    html = page(notebook, path.stem)
+    (out / path.name).with_suffix(".html").write_text(html, encoding="utf-8")
     return f"{path.stem}: {seconds:.0f} s, mean evaluation return {evaluation_return(notebook)}"
 
 
