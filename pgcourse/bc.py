@@ -50,6 +50,10 @@ class BCAgent(DDPGAgent):
             env, memory_size, batch_size, ou_noise_theta, ou_noise_sigma,
             gamma, tau, initial_random_steps, seed, device,
         )  # fmt: skip
+        self.settings |= {
+            "demo_batch_size": demo_batch_size, "lambda1": lambda1, "lambda2": lambda2,
+            "q_filter": q_filter,
+        }  # fmt: skip
         self.demo_batch_size = checks.integer("demo_batch_size", demo_batch_size)
         self.lambda1 = checks.real("lambda1", lambda1, 0.0)
         self.lambda2 = checks.real("lambda2", lambda2, 0.0)

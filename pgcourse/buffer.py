@@ -86,6 +86,10 @@ class ReplayBuffer:
         rows = self.rng.integers(len(self), size=self.batch_size)
         return Batch(*(column[rows] for column in self.data))
 
+    def rows(self) -> Batch:
+        """Return views of the rows that are filled."""
+        return Batch(*(column[: len(self)] for column in self.data))
+
     def _row(self, obs, action, reward, next_obs, terminated) -> tuple:
         return (
             checks.vector("obs", obs, self.obs_dim),

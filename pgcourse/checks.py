@@ -33,6 +33,23 @@ def flag(name: str, value: bool) -> bool:
     return bool(value)
 
 
+def instance(name: str, value, kind: type | tuple[type, ...], expected: str) -> None:
+    """Refuse a value of another kind; TypeError."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: got {value!r}; expected {expected}")
+
+
+def start_seeds(name: str, values) -> list[int]:
+    """Return start seeds as a list of at least one; TypeError or ValueError otherwise."""
+    try:
+        found = [integer(name, value, low=0) for value in values]
+    except TypeError:
+        raise TypeError(f"{name}: got {values!r}; expected integers of at least 0") from None
+    if not found:
+        raise ValueError(f"{name}: got none; expected at least one integer")
+    return found
+
+
 def vector(name: str, value: np.ndarray, dim: int, limit: float = math.inf) -> np.ndarray:
     """Return `value` as float32 (dim,), finite and within ±limit; TypeError or ValueError."""
     expected = f"expected {dim} finite numbers, shape ({dim},)"

@@ -1,6 +1,7 @@
 """Deep Deterministic Policy Gradient (Lillicrap et al. 2015, Algorithm 1)."""
 
 import copy
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -9,12 +10,13 @@ from torch import Tensor, nn
 
 from pgcourse import checks
 from pgcourse.buffer import Batch, ReplayBuffer
+from pgcourse.checkpoint import load_agent, save_agent
 from pgcourse.envs import check_spaces
 from pgcourse.equations import actor_loss, critic_loss, soft_update, td_target
 from pgcourse.history import Episode, History
 from pgcourse.networks import Actor, Critic
 from pgcourse.noise import OUNoise
-from pgcourse.plotting import Monitor
+from pgcourse.training import train
 from pgcourse.video import render_episode
 
 
@@ -51,6 +53,8 @@ class DDPGAgent:
         seed: int = 777,
         device: str | None = None,
     ):
+        given = locals()
+        self.settings = {key: value for key, value in given.items() if key not in ("self", "env")}
         self.env = env
         self.obs_dim, self.act_dim = check_spaces(env)
         self.gamma = checks.real("gamma", gamma, 0.0, 1.0)
@@ -77,8 +81,10 @@ class DDPGAgent:
         self.critic_optimizer = self.make_optimizer(self.critic, self.critic_lr)
 
         self.obs: np.ndarray | None = None  # None: the next step starts an episode
+        self.episode_start: tuple | None = None  # with the actions, all it takes to play it again
+        self.episode_actions: list[np.ndarray] = []
         self.score = 0.0
-        self.total_steps = 0
+        self.total_steps = self.first_step = 0
         self.history = History()
 
     def make_optimizer(self, network: nn.Module, lr: float) -> torch.optim.Optimizer:
@@ -99,6 +105,8 @@ class DDPGAgent:
 
     def reset(self) -> np.ndarray:
         """Start an episode and return its first obs: only the very first reset is seeded."""
+        self.episode_start = self.reset_seed, self.env.unwrapped.np_random.bit_generator.state
+        self.episode_actions = []
         self.obs, _ = self.env.reset(seed=self.reset_seed)
         self.reset_seed = None
         self.noise.reset()
@@ -111,6 +119,7 @@ class DDPGAgent:
             self.reset()
         next_obs, reward, terminated, truncated, _ = self.env.step(action)
         self.memory.store(self.obs, action, reward, next_obs, terminated)
+        self.episode_actions.append(np.array(action, dtype=np.float32))
         self.total_steps += 1
         self.score += float(reward)
         self.obs = next_obs
@@ -133,10 +142,11 @@ class DDPGAgent:
             next_q = self.critic_target(batch.next_obs, self.actor_target(batch.next_obs))
         target = td_target(batch.reward, next_q, batch.terminated, self.gamma)
         loss = critic_loss(self.critic(batch.obs, batch.action), target)
+        record = self.history.read(self.total_steps, {"critic_loss": loss})
         self.critic_optimizer.zero_grad()
         loss.backward()
         self.critic_optimizer.step()
-        return {"critic_loss": loss.item()}
+        return record
 
     def actor_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the actor's loss, 03 Eq. 8, and the numbers to record."""
@@ -145,11 +155,12 @@ class DDPGAgent:
 
     def update_actor(self, batch: Batch) -> dict[str, float]:
         """One step down the actor's loss; `inputs` keeps the critic free of its gradient."""
-        loss, record = self.actor_objective(batch)
+        loss, parts = self.actor_objective(batch)
+        record = self.history.read(self.total_steps, parts)
         self.actor_optimizer.zero_grad()
         loss.backward(inputs=list(self.actor.parameters()))
         self.actor_optimizer.step()
-        return {name: value.item() for name, value in record.items()}
+        return record
 
     def update_model(self) -> dict[str, float]:
         """One update of everything: critic, actor, then both targets (03 Eqs. 6 to 9)."""
@@ -159,27 +170,37 @@ class DDPGAgent:
         soft_update(self.critic_target, self.critic, self.tau)
         return losses
 
-    def train(self, num_frames: int, plotting_interval: int = 1_000) -> History:
-        """Train for `num_frames` more environment steps, one update a step once there is a batch.
+    def train(
+        self,
+        num_frames: int,
+        plotting_interval: int = 1_000,
+        checkpoint: str | Path | None = None,
+        checkpoint_interval: int = 1_000,
+    ) -> History:
+        """Train for `num_frames` more steps of the environment, one update each from a batch on.
 
         Args:
             num_frames: environment steps; training goes on where it stopped before.
             plotting_interval: steps between two live plots in a notebook; 0 for none.
+            checkpoint: a file to save to; if it exists, the run that it holds is finished.
+            checkpoint_interval: steps between two saves.
 
         Raises:
-            TypeError, ValueError: as for the constructor, or a number from the
-                environment is not finite.
+            TypeError, ValueError: an argument cannot work, the checkpoint is another
+                agent's, or a number from the environment is not finite.
+            FloatingPointError: a loss is not finite.
+            KeyboardInterrupt: after a whole step; `train` can go on from there.
         """
-        checks.integer("num_frames", num_frames)
-        checks.integer("plotting_interval", plotting_interval, 0)
-        with Monitor(num_frames, plotting_interval) as monitor:
-            for _ in range(num_frames):
-                obs = self.reset() if self.obs is None else self.obs
-                self.step(self.select_action(obs))
-                if len(self.memory) >= self.memory.batch_size:
-                    self.history.add_update(self.total_steps, self.update_model())
-                monitor.tick(self.history)
-        return self.history
+        return train(self, num_frames, plotting_interval, checkpoint, checkpoint_interval)
+
+    def save(self, path: str | Path) -> None:
+        """Write a checkpoint: see `save_agent`."""
+        save_agent(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, env: gym.Env) -> "DDPGAgent":
+        """Return the agent of a checkpoint: see `load_agent`."""
+        return load_agent(cls, path, env)
 
     def test(self, seed: int = 0) -> Episode:
         """Play one rendered episode in a new environment; training is not touched."""

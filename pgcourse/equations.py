@@ -22,6 +22,7 @@ def td_target(reward: Tensor, next_q: Tensor, terminated: Tensor, gamma: float) 
         ValueError: the three shapes are not one and the same (B,).
     """
     check_same_shape(reward=reward, next_q=next_q, terminated=terminated)
+    gamma = checks.real("gamma", gamma, 0.0, 1.0)
     return (reward + gamma * (1.0 - terminated) * next_q).detach()
 
 
@@ -64,6 +65,10 @@ def soft_update(target: nn.Module, source: nn.Module, tau: float) -> None:
         TypeError, ValueError: tau is not such a number, or the networks differ in shape.
     """
     tau = checks.real("tau", tau, 0.0, 1.0)
+    checks.instance("target", target, nn.Module, "a network")
+    checks.instance("source", source, nn.Module, "a network")
+    if [p.shape for p in target.parameters()] != [p.shape for p in source.parameters()]:
+        raise ValueError(f"source: got {source}; expected the shapes of target, {target}")
     with torch.no_grad():
         for slow, fast in zip(target.parameters(), source.parameters(), strict=True):
             slow.lerp_(fast, tau)
@@ -100,18 +105,20 @@ def bc_loss(action: Tensor, demo_action: Tensor, mask: Tensor) -> Tensor:
     Raises:
         ValueError: the shapes do not fit together.
     """
+    for name, x in (("action", action), ("demo_action", demo_action), ("mask", mask)):
+        checks.instance(name, x, Tensor, "a tensor")
     if action.ndim != 2 or action.shape != demo_action.shape or mask.shape != action.shape[:1]:
-        shapes = [tuple(x.shape) for x in (action, demo_action, mask)]
         raise ValueError(
-            "action {}, demo_action {}, mask {}: expected (N_D, act_dim) twice and (N_D,)".format(
-                *shapes
-            )
+            f"action: got {tuple(action.shape)}, demo_action {tuple(demo_action.shape)}, mask "
+            f"{tuple(mask.shape)}; expected (N_D, act_dim), the same, and (N_D,)"
         )
     return (mask * ((action - demo_action) ** 2).sum(dim=1)).sum() / len(mask)
 
 
 def check_same_shape(**tensors: Tensor) -> None:
     """Refuse anything but equal shapes (B,): (B,) with (B, 1) would broadcast to (B, B)."""
+    for name, tensor in tensors.items():
+        checks.instance(name, tensor, Tensor, "a tensor (B,)")
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
         got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())

@@ -26,9 +26,9 @@ def evaluate(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
         TypeError, ValueError: no seeds, a seed that is no integer of at least 0, or an
             environment that `make_env` refuses.
     """
-    seeds = [checks.integer("seeds", seed, low=0) for seed in seeds]
-    if not seeds:
-        raise ValueError("seeds: got none; expected at least one integer")
+    if not callable(getattr(agent, "policy", None)):
+        raise TypeError(f"agent: got {agent!r}; expected something with a method policy(obs)")
+    seeds = checks.start_seeds("seeds", seeds)
     envs = [make_env(env_id) for _ in seeds]
     obs = np.stack([env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)])
     returns = np.zeros(len(envs))

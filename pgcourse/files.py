@@ -15,7 +15,7 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> Non
 
     Raises:
         FileNotFoundError: the folder does not exist.
-        ValueError: path is a folder.
+        ValueError: path is a folder, or its folder cannot be written to.
     """
     path = Path(path)
     if path.is_dir():
@@ -25,7 +25,12 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> Non
     prefix = f".{path.name}."
     for stray in path.parent.glob(f"{prefix}*.tmp"):
         stray.unlink(missing_ok=True)
-    handle, temporary = tempfile.mkstemp(".tmp", prefix, path.parent)
+    try:
+        handle, temporary = tempfile.mkstemp(".tmp", prefix, path.parent)
+    except PermissionError:
+        raise ValueError(
+            f"path: got {str(path)!r}; expected a folder that can be written to"
+        ) from None
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)

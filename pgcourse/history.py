@@ -1,8 +1,10 @@
 """What training and testing leave behind."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from torch import Tensor
 
 
 @dataclass
@@ -18,6 +20,18 @@ class History:
         """Record the return of an episode that ended at this step."""
         self.score_steps.append(step)
         self.scores.append(score)
+
+    def read(self, step: int, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Return losses as floats; FloatingPointError if one is not finite."""
+        record = {name: value.item() for name, value in losses.items()}
+        for name, value in record.items():
+            if not math.isfinite(value):
+                last = self.losses.get(name, ["none"])[-1]
+                raise FloatingPointError(
+                    f"step {step}: {name} is {value}, its last finite value was {last}; "
+                    "the weights are those of the last good update"
+                )
+        return record
 
     def add_update(self, step: int, losses: dict[str, float]) -> None:
         """Record the numbers of one update."""

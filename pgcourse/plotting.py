@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 from tqdm.auto import tqdm as tqdm_auto
 
+from pgcourse import checks
 from pgcourse.history import History
 
 
@@ -24,6 +25,8 @@ def picture(fig: Figure, alt: str) -> Image:
 
 def show_figure(fig: Figure, alt: str) -> None:
     """Display a figure once, with a text for those who cannot see it, and close it."""
+    checks.instance("fig", fig, Figure, "a matplotlib Figure")
+    checks.instance("alt", alt, str, "a text")
     display(picture(fig, alt))
     plt.close(fig)
 
@@ -38,6 +41,7 @@ def running_mean(values: list[float], window: int) -> np.ndarray:
 
 def plot_history(history: History) -> Figure:
     """Draw the returns of the training episodes and every loss against environment steps."""
+    checks.instance("history", history, History, "the History that train returns")
     names = list(history.losses)
     fig = Figure(figsize=(4 * (1 + len(names)), 3), layout="constrained")
     axes = fig.subplots(1, 1 + len(names), squeeze=False)[0]

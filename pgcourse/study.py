@@ -39,9 +39,8 @@ def run_study(
         raise TypeError(f"train: got {train!r}; expected a function of (config, seed)")
     if not isinstance(configs, dict) or not configs:
         raise ValueError(f"configs: got {configs!r}; expected a dict with at least one entry")
-    seeds = [checks.integer("seeds", seed, low=0) for seed in seeds]
-    if not seeds:
-        raise ValueError("seeds: got none; expected at least one integer")
+    seeds = checks.start_seeds("seeds", seeds)
+    checks.instance("executor", executor, Executor | None, "an Executor or None")
     if executor is None:
         spawn = multiprocessing.get_context("spawn")
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -25,6 +25,7 @@ def render_episode(agent, env: gym.Env, seed: int) -> Episode:
     Raises:
         ValueError: the environment has another render mode, or the seed is refused.
     """
+    checks.instance("env", env, gym.Env, "an environment with render_mode='rgb_array'")
     if env.render_mode != "rgb_array":
         raise ValueError(f"env.render_mode: got {env.render_mode!r}; expected 'rgb_array'")
     obs, _ = env.reset(seed=checks.integer("seed", seed, low=0))
@@ -49,8 +50,7 @@ def show_video(frames: list[np.ndarray], alt: str, fps: float = 20.0, every: int
         TypeError, ValueError: no frames, or fps or every are not positive.
     """
     fps, every = checks.real("fps", fps, low=0.1), checks.integer("every", every)
-    if not len(frames):
-        raise ValueError("frames: got none; expected at least one (height, width, 3) array")
+    check_frames(frames)
     small = [Image.fromarray(frame).reduce(2).quantize(64) for frame in frames[::every]]
     file = io.BytesIO()
     # Pillow merges equal frames and adds up their time, so the length in seconds is kept.
@@ -72,12 +72,26 @@ def save_video(path: str | Path, frames: list[np.ndarray], fps: float = 20.0) ->
     Raises:
         TypeError, ValueError: another ending, no frames, or fps is not positive.
     """
+    checks.instance("path", path, str | Path, "a file name")
     path, fps = Path(path), checks.real("fps", fps, low=0.1)
-    if not len(frames):
-        raise ValueError("frames: got none; expected at least one (height, width, 3) array")
+    check_frames(frames)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"path: got {str(path)!r}; expected a folder that exists")
     if path.suffix == ".mp4":
         iio.imwrite(path, np.stack(frames), plugin="FFMPEG", fps=fps, macro_block_size=2)
     elif path.suffix in (".gif", ".png"):
         iio.imwrite(path, np.stack(frames), plugin="pillow", duration=1000.0 / fps, loop=0)
     else:
         raise ValueError(f"path: got {str(path)!r}; expected an ending .mp4, .gif or .png")
+
+
+def check_frames(frames: list[np.ndarray]) -> None:
+    """Refuse anything but frames of one size; TypeError or ValueError."""
+    expected = "expected arrays (height, width, 3) of one size, uint8"
+    checks.instance("frames", frames, list | tuple | np.ndarray, f"a list; {expected}")
+    if not len(frames):
+        raise ValueError(f"frames: got none; {expected}")
+    for frame in frames:
+        shape, dtype = getattr(frame, "shape", None), getattr(frame, "dtype", type(frame).__name__)
+        if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or shape != frames[0].shape:
+            raise ValueError(f"frames: got one of {dtype} with shape {shape}; {expected}")
