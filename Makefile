@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab notebooks demo clean
+.PHONY: help course test lab notebooks demo fuzz mutants clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,6 +22,13 @@ notebooks: .venv/ok ## run every notebook and store its outputs in notebooks/
 
 demo: .venv/ok   ## train the teacher again and re-create demo.pkl
 	$(BIN)/python -m pgcourse.tools.demo
+
+fuzz: .venv/ok   ## throw 100,000 damaged files at load_demos; kill 300 saves
+	$(BIN)/python -m tests.fuzz_demos 100000
+	$(BIN)/python -m tests.kill_saves 300
+
+mutants: .venv/ok ## break the algorithm in many ways; the unit tests must notice each
+	$(BIN)/python -m tests.mutants
 
 clean:           ## remove what was built, .venv included
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
