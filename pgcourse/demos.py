@@ -20,8 +20,8 @@ MAX_OPCODES = 100_000
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 # What a pickle of lists, tuples, floats and bools needs. None of these can name a function.
 OPCODES = {
-    "PROTO", "FRAME", "STOP", "MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "TUPLE", "BINFLOAT",
-    "NEWTRUE", "NEWFALSE", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET",
+    "PROTO", "FRAME", "STOP", "MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "TUPLE",
+    "BINFLOAT", "NEWTRUE", "NEWFALSE", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET",
 }  # fmt: skip
 EXPECTED = (
     "expected a pickled list of tuples (obs, action, reward, next_obs, terminated) "

@@ -41,6 +41,11 @@ def test_critic_loss_refuses_a_column_that_would_broadcast():
         critic_loss(torch.zeros(3, 1), torch.zeros(3))
 
 
+def test_one_row_against_many_is_refused_too():
+    with pytest.raises(ValueError, match=r"q \(4,\), target \(1,\)"):
+        critic_loss(torch.zeros(4), torch.zeros(1))
+
+
 def test_actor_loss_by_hand():
     assert actor_loss(T([1.0, 2.0, 6.0])).item() == -3.0
 

@@ -1,16 +1,11 @@
-"""The shape of the project: who imports whom, how long files are, what notebooks store."""
+"""The shape of the project: who imports whom, how long files are."""
 
 import ast
-import re
 from pathlib import Path
-
-import nbformat
-import pytest
 
 import pgcourse
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 # From the ground up: a file may import only files of a line above its own.
 LAYERS = [
@@ -57,28 +52,3 @@ def test_what_a_learner_reads_stays_small():
 def test_public_names_exist_and_have_docstrings():
     for name in pgcourse.__all__:
         assert getattr(pgcourse, name).__doc__, name
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_committed_notebook_is_one_clean_run(path):
-    nb = nbformat.read(path, as_version=4)
-    nbformat.validate(nb)
-    assert nb.metadata.kernelspec.name == "python3"
-    code = [cell for cell in nb.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert not [out for cell in code for out in cell.outputs if out.output_type == "error"]
-    text = path.read_text(encoding="utf-8")
-    assert not re.search(r"/(home|root|Users|work|tmp|opt)/\w|[A-Z]:\\\\Users", text)
-    assert len(text) < 3_000_000
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_code_cells_are_short_and_pictures_have_a_text(path):
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type != "code":
-            continue
-        lines = [line for line in cell.source.splitlines() if line.strip()]
-        assert len(lines) <= 18, cell.source
-        for output in cell.outputs:
-            if "image/png" in output.get("data", {}):
-                assert output.metadata["image/png"]["alt"], cell.source
