@@ -5,7 +5,6 @@ import hashlib
 import os
 import pickle
 import signal
-import threading
 import time
 
 import numpy as np
@@ -15,6 +14,7 @@ from jupyter_client.manager import start_new_kernel
 
 from pgcourse import BCAgent, DDPGAgent, make_env
 from pgcourse.checkpoint import restore, snapshot
+from pgcourse.training import HeldInterrupt
 from tests.conftest import weights
 from tests.kill_saves import kill_saves
 
@@ -203,20 +203,33 @@ def test_a_save_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
 
 
 def test_an_interrupt_waits_for_the_whole_step_and_training_can_go_on(tmp_path, uninterrupted):
-    agent = new_agent()
-    timer = threading.Timer(0.15, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
+    agent, handler = new_agent(), signal.getsignal(signal.SIGINT)
+    update = agent.update_model
+
+    def interrupted_at_60():
+        if agent.total_steps == 60:
+            os.kill(os.getpid(), signal.SIGINT)
+        return update()
+
+    agent.update_model = interrupted_at_60
     with pytest.raises(KeyboardInterrupt):
-        agent.train(1_000_000, checkpoint=tmp_path / "a.pt")
-    steps = agent.total_steps
-    assert steps == len(agent.history.update_steps) + 7  # one update for every step with a batch
-    assert DDPGAgent.load(tmp_path / "a.pt", make_env("Pendulum-v1")).total_steps == steps
-    agent.train(5)
+        agent.train(TOTAL, checkpoint=tmp_path / "a.pt")
+    assert agent.total_steps == agent.history.update_steps[-1] == 60
+    assert DDPGAgent.load(tmp_path / "a.pt", make_env("Pendulum-v1")).total_steps == 60
+    assert signal.getsignal(signal.SIGINT) is handler
     assert len(agent.test().frames) == 200
-    if steps < TOTAL - 5:
-        agent.train(TOTAL - steps - 5)
-        assert digest(agent) == uninterrupted["ddpg"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    agent.update_model = update
+    agent.train(TOTAL - 60)
+    assert digest(agent) == uninterrupted["ddpg"]
+
+
+def test_a_second_interrupt_is_obeyed_at_once():
+    with HeldInterrupt() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
 
 
 def test_a_running_kernel_is_interrupted_and_goes_on(monkeypatch):
