@@ -12,20 +12,36 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["equations", "buffer", "noise", "networks", "envs", "evaluation", "bc", "ddpg", "demos"]
+TESTS = ["networks", "equations", "buffer", "noise", "envs", "evaluation", "ddpg", "bc", "demos"]
+SECONDS = 60  # for one mutant; whoever takes longer is not killed
 
 # name: (file, text as it is, text as it should not be)
+# Not here, for nothing changes: `no_grad` around the target networks or around the demonstrated
+# action's value, and the targets' `requires_grad_(False)`. td_target and the filter's comparison
+# carry no gradient, and no optimizer holds the targets.
 MUTANTS = {
     "biased noise": ("noise", "self.rng.standard_normal(self.size)", "self.rng.random(self.size)"),
     "noise not scaled by sigma": ("noise", "push = self.sigma * ", "push = "),
     "noise pulled away from mu": ("noise", "(self.mu - self.state)", "(self.state - self.mu)"),
+    "one push for all dimensions": ("noise", "standard_normal(self.size)", "standard_normal()"),
+    "noise changed in place": (
+        "noise", "self.state = self.state + self.theta", "self.state += self.theta",
+    ),
     "noise not reset": ("ddpg", "        self.noise.reset()\n", ""),
     "noise left out": ("ddpg", "self.policy(obs) + self.noise.sample()", "self.policy(obs)"),
+    "noise added after the clip": (
+        "ddpg", "np.clip(self.policy(obs) + self.noise.sample(), -1.0, 1.0)",
+        "(np.clip(self.policy(obs), -1.0, 1.0) + self.noise.sample())",
+    ),
+    "explores with the target actor": (
+        "ddpg", "return self.actor(rows)", "return self.actor_target(rows)",
+    ),
     "truncated cuts the bootstrap": (
         "ddpg", "action, reward, next_obs, terminated)\n",
         "action, reward, next_obs, terminated or truncated)\n",
     ),
     "terminated bootstraps": ("equations", "gamma * (1.0 - terminated) * next_q", "gamma * next_q"),
+    "discount left out": ("equations", "gamma * (1.0 - terminated) *", "(1.0 - terminated) *"),
     "missing stop-gradient": ("equations", "* next_q).detach()", "* next_q)"),
     "target from the trained critic": (
         "ddpg", "self.critic_target(batch.next_obs,", "self.critic(batch.next_obs,",
@@ -43,6 +59,18 @@ MUTANTS = {
     "targets share the weights": (
         "ddpg", "copy.deepcopy(self.critic).requires_grad_(False)", "self.critic",
     ),
+    "target starts from other weights": (
+        "ddpg", "copy.deepcopy(self.actor).requires_grad_(False)",
+        "Actor(self.obs_dim, self.act_dim).requires_grad_(False)",
+    ),
+    "actor judged by the target critic": (
+        "ddpg", "actor_loss(self.critic(batch.obs", "actor_loss(self.critic_target(batch.obs",
+    ),
+    "learning rates swapped": (
+        "ddpg", "actor_lr, critic_lr = 3e-4, 1e-3", "actor_lr, critic_lr = 1e-3, 3e-4",
+    ),
+    "critic's gradient piles up": ("ddpg", "        self.critic_optimizer.zero_grad()\n", ""),
+    "actor's gradient piles up": ("ddpg", "        self.actor_optimizer.zero_grad()\n", ""),
     "actor loss sign": ("equations", "return -q.mean()", "return q.mean()"),
     "critic loss not squared": (
         "equations", "((q - target) ** 2).mean()", "(q - target).abs().mean()",
@@ -56,9 +84,16 @@ MUTANTS = {
         "ddpg", "        self.actor_optimizer.step()\n",
         "        self.actor_optimizer.step()\n        self.critic_optimizer.step()\n",
     ),
+    "rewards stored as a column": (
+        "buffer", "(size, act_dim), (size,), ", "(size, act_dim), (size, 1), ",
+    ),
     "wrap-around off by one": (
         "buffer", "column[self.stored % self.size] = value",
         "column[self.stored % (self.size + 1) - 1] = value",
+    ),
+    "newest dropped when full": (
+        "buffer", "column[self.stored % self.size] = value",
+        "column[min(self.stored, self.size - 1)] = value",
     ),
     "sampling past the filled part": (
         "buffer", "self.rng.integers(len(self),", "self.rng.integers(self.size,",
@@ -78,6 +113,24 @@ MUTANTS = {
         "ddpg", "self.rng.uniform(-1.0, 1.0, self.act_dim)",
         "self.rng.uniform(0.0, 1.0, self.act_dim)",
     ),
+    "warm-up with one number for all dimensions": (
+        "ddpg", "self.rng.uniform(-1.0, 1.0, self.act_dim)",
+        "np.full(self.act_dim, self.rng.uniform(-1.0, 1.0))",
+    ),
+    "warm-up one step too long": (
+        "ddpg", "self.total_steps < self.initial_random_steps",
+        "self.total_steps <= self.initial_random_steps",
+    ),
+    "warm-up never ends": (
+        "ddpg", "if self.total_steps < self.initial_random_steps", "if self.initial_random_steps",
+    ),
+    "no learning during warm-up": (
+        "training", "if len(agent.memory) >= agent.memory.batch_size:",
+        "if agent.total_steps > agent.initial_random_steps:",
+    ),
+    "state never advances": ("ddpg", "        self.obs = next_obs\n", ""),
+    "next state stored twice": ("ddpg", ".memory.store(self.obs,", ".memory.store(next_obs,"),
+    "score not reset": ("ddpg", "        self.score = 0.0\n        return", "        return"),
     "every reset with one seed": ("ddpg", "        self.reset_seed = None\n", ""),
     "global random stream": ("ddpg", "            torch.manual_seed(for_weights)\n", ""),
     "action not rescaled": (
@@ -85,14 +138,28 @@ MUTANTS = {
         "super().__init__(env, min_action=env.action_space.low, max_action=env.action_space.high)",
     ),
     "reverse action forgets the shift": ("envs", "/ (high - low) - 1.0", "/ (high - low)"),
+    "time limit lost": (
+        "envs", "gym.make(env_id, render_mode=render_mode)",
+        "gym.make(env_id, render_mode=render_mode).unwrapped",
+    ),
     "actor without tanh": ("networks", "torch.tanh(self.net(obs))", "self.net(obs)"),
     "last layer starts large": (
         "networks", "nn.init.uniform_(last.weight, -init_w, init_w)", "pass",
     ),
     "evaluation with noise": (
         "evaluation", "actions = agent.policy(obs[running])",
-        "actions = np.stack([agent.select_action(o) for o in obs[running]])",
+        "actions = agent.policy(obs[running])\n        if hasattr(agent, 'noise'):\n"
+        "            actions = actions + agent.noise.sample()",
     ),
+    "evaluation advances the training stream": (
+        "evaluation", "ended = set()",
+        "ended = set()\n        if hasattr(agent, 'noise'):\n"
+        "            actions = actions + 0.0 * agent.noise.sample()",
+    ),
+    "evaluation starts from one state": (
+        "evaluation", "env.reset(seed=seed)", "env.reset(seed=seeds[0])",
+    ),
+    "test episode with noise": ("video", "agent.policy(obs)", "agent.select_action(obs)"),
     "evaluation in the training environment": (
         "evaluation", "envs = [make_env(env_id) for _ in seeds]",
         "envs = [agent.env if hasattr(agent, 'env') else make_env(env_id) for _ in seeds]",
@@ -104,8 +171,19 @@ MUTANTS = {
     "demonstrations left out of the critic": (
         "bc", "return Batch(*map(torch.cat, zip(replayed, demo, strict=True)))", "return replayed",
     ),
+    "only the last demonstrations kept": (
+        "bc", "self.act_dim, len(demo), demo_batch_size", "self.act_dim, demo_batch_size, "
+        "demo_batch_size",
+    ),
+    "demonstrations left out of the policy gradient": (
+        "bc", "actor_loss(q)", "actor_loss(q[: -self.demo_batch_size])",
+    ),
+    "lambda1 left out": ("bc", "self.lambda1 * actor_loss(", "actor_loss("),
     "lambda2 normalised twice": (
         "bc", "self.lambda2 * bc_loss(", "self.lambda2 / self.demo_batch_size * bc_loss(",
+    ),
+    "mean over the dimensions of an action": (
+        "equations", "** 2).sum(dim=1)", "** 2).mean(dim=1)",
     ),
     "divided by the rows that pass": (
         "equations", ".sum(dim=1)).sum() / len(mask)", ".sum(dim=1)).sum() / mask.sum()",
@@ -122,17 +200,19 @@ MUTANTS = {
         "demos", "(obs, action, reward, next_obs, terminated))\n            obs",
         "(obs, action, reward, next_obs, terminated or truncated))\n            obs",
     ),
+    "every recorded episode from one state": (
+        "demos", "seed=None if episode else seed", "seed=seed",
+    ),
 }  # fmt: skip
 
 
-def mutate(folder: Path, name: str) -> None:
-    """Apply a mutant to the copy in a folder; ValueError if its text is not there once."""
+def mutated(name: str) -> str:
+    """Return a mutant's file as it should not be; ValueError if its text is not there once."""
     file, old, new = MUTANTS[name]
-    path = folder / "pgcourse" / f"{file}.py"
-    text = path.read_text(encoding="utf-8")
+    text = (ROOT / "pgcourse" / f"{file}.py").read_text(encoding="utf-8")
     if text.count(old) != 1:
         raise ValueError(f"{name}: its text stands {text.count(old)} times in {file}.py, not once")
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    return text.replace(old, new)
 
 
 def copy_project(folder: Path) -> None:
@@ -143,44 +223,63 @@ def copy_project(folder: Path) -> None:
         shutil.copy(ROOT / name, folder / name)
 
 
-def run_tests(folder: Path) -> str | None:
-    """Return the first test that fails in a copy of the project, or None."""
-    files = [f"tests/test_{name}.py" for name in TESTS]
-    flags = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "--hypothesis-profile=default"]
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run Python in a copy of the project, which stands before the installed module."""
     environment = os.environ | {"PYTHONPATH": str(folder), "PGCOURSE_AUDIENCE": "nobody"}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *flags, *files],
-            cwd=folder, env=environment, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return "the limit of 60 s"
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS,
+    )  # fmt: skip
+
+
+def killer(name: str | None) -> str | None:
+    """Return the first test that fails with a mutant, or None; RuntimeError if none could run."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, file = Path(temporary).resolve(), MUTANTS[name][0] if name else ""
+        copy_project(folder)
+        if name:
+            (folder / "pgcourse" / f"{file}.py").write_text(mutated(name), encoding="utf-8")
+        else:
+            found = python(folder, "-c", "import pgcourse; print(pgcourse.__file__)").stdout.strip()
+            print(f"the copy that the tests import: {found}", flush=True)
+            if Path(found).parents[1] != folder:
+                raise RuntimeError(f"the tests import {found}, not the copy in {folder}")
+        # The file's own tests first: they are the quickest to notice.
+        tests = [f"tests/test_{test}.py" for test in sorted(TESTS, key=lambda test: test != file)]
+        try:
+            done = python(folder, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests)
+        except subprocess.TimeoutExpired:
+            return None
     if done.returncode == 0:
         return None
-    lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return lines[0].split(" - ")[0].removeprefix("FAILED tests/") if lines else done.stdout[-300:]
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED tests/")]
+    if not failed:
+        raise RuntimeError(f"{name}: no test failed, yet pytest did\n{done.stdout[-2_000:]}")
+    return failed[0].removeprefix("FAILED tests/").split(" - ")[0]
 
 
 def main(names: list[str]) -> int:
     """Run the mutants named, or all, and print a line for each."""
-    survived = 0
-    for name in [None, *(names or MUTANTS)]:
-        with tempfile.TemporaryDirectory() as folder:
-            copy_project(Path(folder))
-            if name:
-                mutate(Path(folder), name)
-            start = time.monotonic()
-            killer = run_tests(Path(folder))
-            seconds = time.monotonic() - start
-        if name is None:
-            if killer:
-                print(f"the tests fail without a mutant: {killer}")
-                return 1
-            continue
-        survived += killer is None
-        print(f"{name:40s} {killer or 'SURVIVED'}  ({seconds:.0f} s)", flush=True)
-    total = len(names or MUTANTS)
-    print(f"{total - survived} killed, {survived} survived")
+    if unknown := set(names) - set(MUTANTS):
+        print(f"no such mutant: {', '.join(sorted(unknown))}")
+        return 1
+    try:
+        for name in MUTANTS:
+            mutated(name)  # a stale one is an error, at once
+    except ValueError as error:
+        print(error)
+        return 1
+    if failed := killer(None):
+        print(f"the tests fail without a mutant: {failed}")
+        return 1
+    survived, names = 0, names or list(MUTANTS)
+    for name in names:
+        start = time.monotonic()
+        failed = killer(name)
+        survived += failed is None
+        seconds = time.monotonic() - start
+        print(f"{name:46s} {failed or 'SURVIVED'}  ({seconds:.0f} s)", flush=True)
+    print(f"{len(names) - survived} killed, {survived} survived")
     return int(survived > 0)
 
 

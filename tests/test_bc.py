@@ -76,6 +76,13 @@ def test_a_batch_is_n_replayed_rows_followed_by_n_d_demonstrations():
     assert batch.obs.shape == (24, 3) and batch.terminated.shape == (24,)
 
 
+def test_every_demonstration_is_drawn():
+    agent = make([(*row[:2], float(k), *row[3:]) for k, row in enumerate(demo(40))])
+    agent.memory.extend(demo(20))
+    drawn = {reward for _ in range(100) for reward in agent.sample().reward[-8:].tolist()}
+    assert drawn == set(range(40))
+
+
 def test_a_demonstrations_reward_changes_the_critics_gradient():
     def gradient(rows):
         agent = make(rows, demo_batch_size=40)

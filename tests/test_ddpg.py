@@ -48,6 +48,17 @@ def random_batch(rows=16, seed=0):
 # --- 1. terminated cuts the bootstrap, truncated does not
 
 
+def test_the_stored_transitions_are_the_ones_that_were_lived(make_agent):
+    env = Corridor(length=3)
+    agent = make_agent(env=env)
+    agent.train(6)
+    obs, action, _, next_obs, _ = (column[:6] for column in agent.memory.data)
+    first, second = np.float32(env.starts[:2])
+    assert obs[:, 0].tolist() == [first, 1, 2, second, 1, 2]
+    assert next_obs[:, 0].tolist() == [1, 2, 3] * 2
+    np.testing.assert_array_equal(action, env.actions)
+
+
 @pytest.mark.parametrize("terminates", [True, False])
 def test_only_a_real_end_is_stored_as_terminated(make_agent, terminates):
     agent = make_agent(env=Corridor(terminates=terminates))
@@ -90,6 +101,12 @@ def test_after_warm_up_actions_are_policy_plus_noise_clipped(make_agent):
     assert agent.select_action(obs) == [1.0]
 
 
+def test_the_policy_is_the_trained_actors_and_not_the_targets(make_agent):
+    agent = make_agent()
+    agent.actor = lambda obs: torch.full((*obs.shape[:-1], 1), 0.25)
+    assert agent.policy(np.float32([1, 0, 0])).tolist() == [0.25]
+
+
 # --- 3. every episode starts from a new state
 
 
@@ -107,7 +124,9 @@ def test_only_the_first_reset_is_seeded(make_agent):
 def test_warm_up_actions_are_uniform_on_the_whole_range_and_seeded(make_agent):
     def actions(seed):
         env = Corridor()
-        make_agent(seed=seed, env=env, initial_random_steps=4_000).train(4_000)
+        agent = make_agent(seed=seed, env=env, initial_random_steps=4_000)
+        for _ in range(4_000):  # without the updates that `train` would make
+            agent.step(agent.select_action(np.zeros(1)))
         return np.array(env.actions)[:, 0]
 
     a = actions(0)
@@ -116,6 +135,22 @@ def test_warm_up_actions_are_uniform_on_the_whole_range_and_seeded(make_agent):
     assert abs(counts - 500).max() < 5 * np.sqrt(4_000 / 8 * 7 / 8)
     np.testing.assert_array_equal(a, actions(0))
     assert (a != actions(1)).all()
+
+
+def test_warm_up_draws_every_dimension_of_an_action_on_its_own(make_agent):
+    env = Corridor()
+    env.action_space = Box(-1.0, 1.0, (2,), np.float32)
+    agent = make_agent(env=env)
+    actions = np.array([agent.select_action(np.zeros(1)) for _ in range(2_000)])
+    assert abs(np.corrcoef(actions.T)[0, 1]) < 5 / np.sqrt(2_000)
+
+
+def test_warm_up_lasts_initial_random_steps_and_then_the_policy_acts(make_agent):
+    env = Corridor()
+    agent = make_agent(env=env, initial_random_steps=3)
+    agent.policy, agent.noise.sample = lambda obs: np.float32([0.5]), lambda: np.zeros(1)
+    agent.train(6)
+    assert [action[0] == 0.5 for action in env.actions] == [False] * 3 + [True] * 3
 
 
 def test_one_update_a_step_as_soon_as_there_is_a_batch(make_agent):
@@ -138,13 +173,19 @@ def test_the_critic_update_leaves_actor_and_targets_alone(make_agent):
         assert all(p.grad is None for p in net.parameters())
 
 
-def test_the_actor_update_leaves_no_gradient_in_the_critic_and_does_not_move_it(make_agent):
+def test_the_actor_update_leaves_no_gradient_in_the_critic(make_agent):
     agent = make_agent()
-    before = [p.clone() for p in agent.critic.parameters()]
     agent.update_actor(random_batch())
     assert all(p.grad is None for p in agent.critic.parameters())
-    assert all(torch.equal(p, q) for p, q in zip(agent.critic.parameters(), before, strict=True))
     assert all(p.grad.abs().sum() > 0 for p in agent.actor.parameters())
+
+
+def test_the_actor_update_does_not_move_the_critic(make_agent):
+    agent = make_agent()
+    agent.update_critic(random_batch())  # now the critic holds a gradient of its own
+    before = [p.clone() for p in agent.critic.parameters()]
+    agent.update_actor(random_batch())
+    assert all(torch.equal(p, q) for p, q in zip(agent.critic.parameters(), before, strict=True))
 
 
 def test_an_actor_update_raises_q_and_a_critic_update_lowers_its_loss(make_agent):

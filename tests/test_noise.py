@@ -41,6 +41,11 @@ def test_theta_one_is_white_noise():
     assert abs(np.corrcoef(values[:-1], values[1:])[0, 1]) < 0.04
 
 
+def test_every_dimension_has_pushes_of_its_own():
+    eps = pushes(OUNoise(2, seed=3), 20_000)
+    assert abs(np.corrcoef(eps.T)[0, 1]) < 5 / np.sqrt(20_000)
+
+
 def test_reset_returns_to_mu():
     noise = OUNoise(3, mu=0.5, seed=0)
     noise.sample()
