@@ -188,6 +188,28 @@ def test_the_actor_update_does_not_move_the_critic(make_agent):
     assert all(torch.equal(p, q) for p, q in zip(agent.critic.parameters(), before, strict=True))
 
 
+def test_every_update_follows_the_gradient_of_its_own_batch_alone(make_agent):
+    agent, batch = make_agent(), random_batch(seed=1)
+    batch = batch._replace(terminated=torch.ones(16))  # the critic's target is the reward
+    agent.update_critic(random_batch())
+    agent.update_actor(random_batch())
+    error = agent.critic(batch.obs, batch.action) - batch.reward
+    for loss, network, update in (
+        (agent.actor_objective(batch)[0], agent.actor, agent.update_actor),
+        ((error**2).mean(), agent.critic, agent.update_critic),
+    ):
+        expected = torch.autograd.grad(loss, list(network.parameters()))
+        update(batch)
+        for p, gradient in zip(network.parameters(), expected, strict=True):
+            torch.testing.assert_close(p.grad, gradient)
+
+
+def test_the_actor_is_judged_by_the_trained_critic(make_agent):
+    agent = make_agent()
+    agent.critic = lambda obs, action: 3.0 + 0.0 * action[:, 0]
+    assert agent.actor_objective(random_batch())[0].item() == -3.0
+
+
 def test_an_actor_update_raises_q_and_a_critic_update_lowers_its_loss(make_agent):
     agent, batch = make_agent(), random_batch()
     agent.update_critic(batch)
@@ -350,3 +372,15 @@ def test_cuda(make_agent):
     agent = make_agent(device="cuda")
     agent.train(60)
     assert weights(agent).is_cuda
+
+
+def test_adam_with_amsgrad_at_3e_4_for_the_actor_and_1e_3_for_the_critic(make_agent):
+    agent = make_agent()
+    pairs = (
+        (agent.actor_optimizer, agent.actor, 3e-4),
+        (agent.critic_optimizer, agent.critic, 1e-3),
+    )
+    for optimizer, network, lr in pairs:
+        (group,) = optimizer.param_groups
+        assert type(optimizer) is torch.optim.Adam and group["amsgrad"] and group["lr"] == lr
+        assert all(p is q for p, q in zip(group["params"], network.parameters(), strict=True))
