@@ -18,6 +18,7 @@ from pgcourse.history import Episode, History
 from pgcourse.listing import show_source
 from pgcourse.networks import Actor, Critic
 from pgcourse.noise import OUNoise
+from pgcourse.optimal import OptimalAgent, optimal_return, optimal_values
 from pgcourse.plotting import plot_history, show_figure
 from pgcourse.seeding import seed_everything
 from pgcourse.study import run_study
@@ -33,6 +34,7 @@ __all__ = [
     "Episode",
     "History",
     "OUNoise",
+    "OptimalAgent",
     "ReplayBuffer",
     "actor_loss",
     "bc_loss",
@@ -40,6 +42,8 @@ __all__ = [
     "evaluate",
     "load_demos",
     "make_env",
+    "optimal_return",
+    "optimal_values",
     "plot_history",
     "q_filter",
     "record_demos",

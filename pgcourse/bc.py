@@ -16,7 +16,7 @@ class BCAgent(DDPGAgent):
 
     Args:
         env, memory_size, batch_size, ou_noise_theta, ou_noise_sigma, gamma, tau,
-            initial_random_steps, seed, device: as for `DDPGAgent`.
+            initial_random_steps, seed, device, compile: as for `DDPGAgent`.
         demo_batch_size: N_D, demonstration transitions added to each batch.
         demo: transitions (obs, action, reward, next_obs, terminated): see `load_demos`.
         lambda1: weight of the policy gradient, at least 0.
@@ -45,10 +45,11 @@ class BCAgent(DDPGAgent):
         q_filter: bool = True,
         seed: int = 777,
         device: str | None = None,
+        compile: bool = False,
     ):
         super().__init__(
             env, memory_size, batch_size, ou_noise_theta, ou_noise_sigma,
-            gamma, tau, initial_random_steps, seed, device,
+            gamma, tau, initial_random_steps, seed, device, compile,
         )  # fmt: skip
         self.settings |= {
             "demo_batch_size": demo_batch_size, "lambda1": lambda1, "lambda2": lambda2,

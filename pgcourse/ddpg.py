@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from pgcourse import checks
 from pgcourse.buffer import Batch, ReplayBuffer
 from pgcourse.checkpoint import load_agent, save_agent
+from pgcourse.compiled import CompiledUpdate
 from pgcourse.envs import check_spaces
 from pgcourse.equations import actor_loss, critic_loss, soft_update, td_target
 from pgcourse.history import Episode, History
 from pgcourse.networks import Actor, Critic
 from pgcourse.noise import OUNoise
+from pgcourse.optim import descend
 from pgcourse.training import train
 from pgcourse.video import render_episode
 
@@ -33,6 +35,7 @@ class DDPGAgent:
         initial_random_steps: steps with uniformly random actions; learning goes on meanwhile.
         seed: one seed for all of the agent's own random streams.
         device: None is the CPU, which is the faster one for networks this small.
+        compile: run each update as one compiled graph; takes seconds to start, see `compiled.py`.
 
     Raises:
         TypeError, ValueError: an argument or a space of the environment cannot work.
@@ -52,6 +55,7 @@ class DDPGAgent:
         initial_random_steps: int = 10_000,
         seed: int = 777,
         device: str | None = None,
+        compile: bool = False,
     ):
         given = locals()
         self.settings = {key: value for key, value in given.items() if key not in ("self", "env")}
@@ -79,6 +83,8 @@ class DDPGAgent:
         self.critic_target = copy.deepcopy(self.critic).requires_grad_(False)
         self.actor_optimizer = self.make_optimizer(self.actor, self.actor_lr)
         self.critic_optimizer = self.make_optimizer(self.critic, self.critic_lr)
+
+        self.compiled = CompiledUpdate(self) if checks.flag("compile", compile) else None
 
         self.obs: np.ndarray | None = None  # None: the next step starts an episode
         self.episode_start: tuple | None = None  # with the actions, all it takes to play it again
@@ -136,35 +142,37 @@ class DDPGAgent:
         """Return the arrays of a batch as tensors, without a copy on the CPU."""
         return Batch(*(torch.from_numpy(column).to(self.device) for column in batch))
 
-    def update_critic(self, batch: Batch) -> dict[str, float]:
-        """One step down the critic's loss, 03 Eqs. 6 and 7."""
-        with torch.no_grad():
-            next_q = self.critic_target(batch.next_obs, self.actor_target(batch.next_obs))
+    def critic_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the critic's loss, 03 Eqs. 6 and 7, and the numbers to record."""
+        next_q = self.critic_target(batch.next_obs, self.actor_target(batch.next_obs))
         target = td_target(batch.reward, next_q, batch.terminated, self.gamma)
         loss = critic_loss(self.critic(batch.obs, batch.action), target)
-        record = self.history.read(self.total_steps, {"critic_loss": loss})
-        self.critic_optimizer.zero_grad()
-        loss.backward()
-        self.critic_optimizer.step()
-        return record
+        return loss, {"critic_loss": loss}
 
     def actor_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the actor's loss, 03 Eq. 8, and the numbers to record."""
         loss = actor_loss(self.critic(batch.obs, self.actor(batch.obs)))
         return loss, {"actor_loss": loss}
 
+    def update_critic(self, batch: Batch) -> dict[str, float]:
+        """One step down the critic's loss."""
+        loss, parts = self.critic_objective(batch)
+        record = self.history.read(self.total_steps, parts)
+        descend(self.critic, self.critic_optimizer, loss)
+        return record
+
     def update_actor(self, batch: Batch) -> dict[str, float]:
-        """One step down the actor's loss; `inputs` keeps the critic free of its gradient."""
+        """One step down the actor's loss."""
         loss, parts = self.actor_objective(batch)
         record = self.history.read(self.total_steps, parts)
-        self.actor_optimizer.zero_grad()
-        loss.backward(inputs=list(self.actor.parameters()))
-        self.actor_optimizer.step()
+        descend(self.actor, self.actor_optimizer, loss)
         return record
 
     def update_model(self) -> dict[str, float]:
         """One update of everything: critic, actor, then both targets (03 Eqs. 6 to 9)."""
         batch = self.sample()
+        if self.compiled and (parts := self.compiled(batch)):
+            return self.history.read(self.total_steps, parts)  # all of the below, as one graph
         losses = self.update_critic(batch) | self.update_actor(batch)
         soft_update(self.actor_target, self.actor, self.tau)
         soft_update(self.critic_target, self.critic, self.tau)

@@ -67,11 +67,11 @@ def soft_update(target: nn.Module, source: nn.Module, tau: float) -> None:
     tau = checks.real("tau", tau, 0.0, 1.0)
     checks.instance("target", target, nn.Module, "a network")
     checks.instance("source", source, nn.Module, "a network")
-    if [p.shape for p in target.parameters()] != [p.shape for p in source.parameters()]:
+    slow, fast = list(target.parameters()), list(source.parameters())
+    if [p.shape for p in slow] != [p.shape for p in fast]:
         raise ValueError(f"source: got {source}; expected the shapes of target, {target}")
     with torch.no_grad():
-        for slow, fast in zip(target.parameters(), source.parameters(), strict=True):
-            slow.lerp_(fast, tau)
+        torch._foreach_lerp_(slow, fast, tau)
 
 
 def q_filter(demo_q: Tensor, policy_q: Tensor) -> Tensor:

