@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab notebooks demo fuzz mutants clean
+.PHONY: help course test lab notebooks demo study bench fuzz mutants clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,6 +23,12 @@ notebooks: .venv/ok ## run every notebook and store its outputs in notebooks/
 demo: .venv/ok   ## train the teacher again and re-create demo.pkl
 	$(BIN)/python -m pgcourse.tools.demo
 
+study: .venv/ok  ## ten seeds of DDPG on Pendulum against the exact optimum
+	$(BIN)/python -m pgcourse.tools.study
+
+bench: tests/bench/.venv/ok ## how fast, beside other libraries; results go to build/
+	tests/bench/.venv/bin/python tests/bench/bench.py
+
 fuzz: .venv/ok   ## throw 100,000 damaged files at load_demos; kill 300 saves
 	$(BIN)/python -m tests.fuzz_demos 100000
 	$(BIN)/python -m tests.kill_saves 300
@@ -31,7 +37,7 @@ mutants: .venv/ok ## break the algorithm in many ways; the unit tests must notic
 	$(BIN)/python -m tests.mutants
 
 clean:           ## remove what was built, .venv included
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv tests/bench/.venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find pgcourse tests notebooks -name __pycache__ -prune -exec rm -rf {} + 
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
@@ -41,4 +47,10 @@ clean:           ## remove what was built, .venv included
 	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+# Other libraries, which the course itself does not need.
+tests/bench/.venv/ok: tests/bench/requirements.txt
+	$(PYTHON) -m venv tests/bench/.venv
+	tests/bench/.venv/bin/python -m pip install --disable-pip-version-check -r $<
 	@touch $@

@@ -59,10 +59,11 @@ class BCAgent(DDPGAgent):
         self.lambda1 = checks.real("lambda1", lambda1, 0.0)
         self.lambda2 = checks.real("lambda2", lambda2, 0.0)
         self.q_filter = checks.flag("q_filter", q_filter)
-        if not isinstance(demo, list | tuple) or len(demo) < demo_batch_size:
+        checks.instance("demo", demo, list | tuple, "a list of transitions")
+        if len(demo) < demo_batch_size:
             raise ValueError(
-                f"demo: got {type(demo).__name__} of {len(demo)}; expected a list of at least "
-                f"demo_batch_size, {demo_batch_size}, transitions"
+                f"demo: got {len(demo)} transitions; expected at least demo_batch_size, "
+                f"{demo_batch_size}"
             )
         # A seed of its own: the other streams stay those of a DDPGAgent with the same seed.
         self.demo_memory = ReplayBuffer(

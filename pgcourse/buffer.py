@@ -94,7 +94,7 @@ class ReplayBuffer:
         return (
             checks.vector("obs", obs, self.obs_dim),
             checks.vector("action", action, self.act_dim),
-            checks.real("reward", reward),
+            checks.real("reward", reward, -checks.FLOAT32_MAX, checks.FLOAT32_MAX),
             checks.vector("next_obs", next_obs, self.obs_dim),
             checks.flag("terminated", terminated),
         )

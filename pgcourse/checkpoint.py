@@ -15,6 +15,10 @@ from pgcourse.history import History
 MODULES = (
     "actor", "critic", "actor_target", "critic_target", "actor_optimizer", "critic_optimizer",
 )  # fmt: skip
+KEYS = {
+    "agent", "environment", "settings", "modules", "numbers", "buffers", "noise", "streams", "obs",
+    "episode_start", "episode_actions", "history",
+}  # fmt: skip
 NUMBERS = ("score", "total_steps", "first_step", "reset_seed")
 
 
@@ -79,12 +83,12 @@ def read_snapshot(path: str | Path) -> dict[str, Any]:
     if not path.exists():
         raise FileNotFoundError(f"path: got {str(path)!r}; expected a checkpoint that exists")
     try:
-        state = torch.load(path, weights_only=True)
-        if state.keys() < {"agent", "environment", "settings"}:
-            raise ValueError("keys are missing")
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        if missing := KEYS - state.keys():
+            raise ValueError(f"without {', '.join(sorted(missing))}")
         return state
     except Exception as error:
-        kind = type(error).__name__
+        kind = str(error) if isinstance(error, ValueError) else type(error).__name__
         raise ValueError(
             f"path: got {str(path)!r}, which cannot be read ({kind}); expected a checkpoint"
         ) from error

@@ -6,6 +6,8 @@ import numbers
 import numpy as np
 import torch
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 
 def integer(name: str, value: int, low: int = 1) -> int:
     """Return `value` as an int of at least `low`; TypeError or ValueError otherwise."""

@@ -113,7 +113,7 @@ class DDPGAgent:
         """Start an episode and return its first obs: only the very first reset is seeded."""
         self.episode_start = self.reset_seed, self.env.unwrapped.np_random.bit_generator.state
         self.episode_actions = []
-        self.obs, _ = self.env.reset(seed=self.reset_seed)
+        self.obs = np.array(self.env.reset(seed=self.reset_seed)[0])
         self.reset_seed = None
         self.noise.reset()
         self.score = 0.0
@@ -128,7 +128,7 @@ class DDPGAgent:
         self.episode_actions.append(np.array(action, dtype=np.float32))
         self.total_steps += 1
         self.score += float(reward)
-        self.obs = next_obs
+        self.obs = np.array(next_obs)  # a copy: some environments reuse their array
         if terminated or truncated:
             self.history.add_episode(self.total_steps, self.score)
             self.obs = None

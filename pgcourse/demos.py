@@ -17,7 +17,6 @@ Transition = tuple[list[float], list[float], float, list[float], bool]
 
 MAX_BYTES = 4_000_000
 MAX_OPCODES = 100_000
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 # What a pickle of lists, tuples, floats and bools needs. None of these can name a function.
 OPCODES = {
     "PROTO", "FRAME", "STOP", "MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "TUPLE",
@@ -51,14 +50,15 @@ def record_demos(
     checks.integer("seed", seed, 0)
     transitions = []
     for episode in range(checks.integer("episodes", episodes)):
-        obs, _ = env.reset(seed=None if episode else seed)
+        obs = np.array(env.reset(seed=None if episode else seed)[0])
         terminated = truncated = False
         while not (terminated or truncated):
             action = checks.vector("policy(obs)", policy(obs), act_dim, limit=1.0)
             next_obs, reward, terminated, truncated, _ = env.step(action)
-            transitions.append((obs, action, reward, next_obs, terminated))
-            obs = next_obs
-    return [plain(transition, obs_dim, act_dim) for transition in transitions]
+            row = (obs, action, reward, next_obs, terminated)
+            transitions.append(plain(row, obs_dim, act_dim))
+            obs = np.array(next_obs)  # a copy: some environments reuse their array
+    return transitions
 
 
 def plain(transition: tuple, obs_dim: int, act_dim: int) -> Transition:
@@ -69,7 +69,7 @@ def plain(transition: tuple, obs_dim: int, act_dim: int) -> Transition:
     return (
         checks.vector("obs", obs, obs_dim).tolist(),
         checks.vector("action", action, act_dim, limit=1.0).tolist(),
-        checks.real("reward", reward),
+        checks.real("reward", reward, -checks.FLOAT32_MAX, checks.FLOAT32_MAX),
         checks.vector("next_obs", next_obs, obs_dim).tolist(),
         checks.flag("terminated", terminated),
     )
@@ -156,7 +156,7 @@ def checked_rows(rows: list) -> list[Transition]:
         if not all(type(part) is list and part for part in (obs, action, next_obs)):
             raise ValueError(f"whose transition {k} has an obs or action that is no list")
         numbers = [*obs, *action, reward, *next_obs]
-        if not all(type(x) is float and abs(x) <= FLOAT32_MAX for x in numbers):
+        if not all(type(x) is float and abs(x) <= checks.FLOAT32_MAX for x in numbers):
             raise ValueError(f"whose transition {k} holds something else than finite floats")
         if not all(abs(x) <= 1.0 for x in action):
             raise ValueError(f"whose transition {k} has an action outside [-1, 1]")

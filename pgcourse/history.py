@@ -29,7 +29,7 @@ class History:
                 last = self.losses.get(name, ["none"])[-1]
                 raise FloatingPointError(
                     f"step {step}: {name} is {value}, its last finite value was {last}; "
-                    "the weights are those of the last good update"
+                    "no step was taken down it"
                 )
         return record
 

@@ -13,7 +13,9 @@ def mlp(in_dim: int, out_dim: int, init_w: float) -> nn.Sequential:
     nn.init.uniform_(last.weight, -init_w, init_w)
     nn.init.uniform_(last.bias, -init_w, init_w)
     first = nn.Linear(checks.integer("in_dim", in_dim), 128)
-    return nn.Sequential(first, nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), last)
+    # In place: one array less to write per layer.
+    hidden = [first, nn.ReLU(inplace=True), nn.Linear(128, 128), nn.ReLU(inplace=True)]
+    return nn.Sequential(*hidden, last)
 
 
 class Actor(nn.Module):

@@ -11,7 +11,7 @@ class OUNoise:
     Args:
         size: numbers in an action.
         mu: the mean that the noise is pulled back to.
-        theta: strength of the pull per step, in [0, 2); 1 forgets the past at once.
+        theta: strength of the pull per step, in [0, 2]; 1 forgets the past at once.
         sigma: standard deviation of one step's push, at least 0.
         seed: seed of the noise's own stream; None draws a fresh one.
 

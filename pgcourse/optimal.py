@@ -103,7 +103,7 @@ class OptimalAgent:
     def policy(self, obs: np.ndarray) -> np.ndarray:
         """Return the best actions with `to_go` steps left: (B, 3) to (B, 1), in [-1, 1]."""
         self.to_go = (self.to_go - 1) % STEPS
-        cos, sin, velocity = torch.from_numpy(np.atleast_2d(obs)).T
+        cos, sin, velocity = torch.from_numpy(np.atleast_2d(np.asarray(obs, dtype=np.float32))).T
         q = optimal_q(self.values[self.to_go], torch.atan2(sin, cos), velocity, self.torque, 1.0)
         best = self.torque[q.argmax(dim=1, keepdim=True)] / MAX_TORQUE
         return best.numpy().reshape(*np.shape(obs)[:-1], 1)

@@ -82,7 +82,8 @@ MUTANTS = {
         "ddpg", "actor_lr, critic_lr = 3e-4, 1e-3", "actor_lr, critic_lr = 1e-3, 3e-4",
     ),
     "gradients pile up": (
-        "optim", "weight.grad = grad", "weight.grad = grad + (0 if weight.grad is None else weight.grad)",
+        "optim", "weight.grad = grad",
+        "weight.grad = grad + (0 if weight.grad is None else weight.grad)",
     ),
     "actor loss sign": ("equations", "return -q.mean()", "return q.mean()"),
     "critic loss not squared": (
@@ -142,7 +143,7 @@ MUTANTS = {
         "training", "if len(agent.memory) >= agent.memory.batch_size:",
         "if agent.total_steps > agent.initial_random_steps:",
     ),
-    "state never advances": ("ddpg", "        self.obs = next_obs\n", ""),
+    "state never advances": ("ddpg", "        self.obs = np.array(next_obs)", ""),
     "next state stored twice": ("ddpg", ".memory.store(self.obs,", ".memory.store(next_obs,"),
     "score not reset": ("ddpg", "        self.score = 0.0\n        return", "        return"),
     "every reset with one seed": ("ddpg", "        self.reset_seed = None\n", ""),
@@ -211,8 +212,8 @@ MUTANTS = {
         "bc", "slice(-self.demo_batch_size, None)", "slice(0, self.demo_batch_size)",
     ),
     "time limits recorded as ends": (
-        "demos", "(obs, action, reward, next_obs, terminated))\n            obs",
-        "(obs, action, reward, next_obs, terminated or truncated))\n            obs",
+        "demos", "(obs, action, reward, next_obs, terminated)\n            trans",
+        "(obs, action, reward, next_obs, terminated or truncated)\n            trans",
     ),
     "every recorded episode from one state": (
         "demos", "seed=None if episode else seed", "seed=seed",
@@ -227,7 +228,8 @@ MUTANTS = {
         "optim", "torch.where(allowed, grad, 0.0)", "grad",
     ),
     "compiled: targets left out": (
-        "compiled", "soft_update(self.agent.critic_target, ", "(lambda *_: None)(self.agent.critic_target, ",
+        "compiled", "soft_update(self.agent.critic_target, ",
+        "(lambda *_: None)(self.agent.critic_target, ",
     ),
     "optimum: the angle is not wrapped": (
         "optimal", "torch.remainder(angle + velocity * DT + math.pi, 2 * math.pi) - math.pi",

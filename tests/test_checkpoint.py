@@ -291,3 +291,21 @@ def test_a_weight_that_is_not_finite_stops_training_within_one_update():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_saves_leave_a_whole_file_and_lose_none_that_was_acknowledged(tmp_path):
     assert kill_saves(10, tmp_path) == {"kills": 10, "corrupt": 0, "lost": 0}
+
+
+def test_a_checkpoint_never_takes_an_agent_back(make_agent, tmp_path):
+    path, agent = tmp_path / "run.pt", make_agent()
+    agent.train(60, 0, checkpoint=path)
+    agent.train(20, 0, checkpoint=path)  # the run was finished: twenty more
+    assert agent.total_steps == 80
+    agent.train(10, 0)
+    with pytest.raises(ValueError, match="^checkpoint: got one of step 80 for an agent at step 90"):
+        agent.train(10, 0, checkpoint=path)
+    assert agent.total_steps == 90
+
+
+def test_other_files_of_tensors_are_no_checkpoints(tmp_path):
+    path = tmp_path / "weights.pt"
+    torch.save(torch.nn.Linear(1, 1).state_dict(), path)
+    with pytest.raises(ValueError, match=r"^path: got .*without agent, .*expected a checkpoint"):
+        DDPGAgent.load(path, make_env("Pendulum-v1"))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -188,3 +189,18 @@ def test_bad_arguments_are_refused_by_name(changes, name):
     good = {"policy": lambda obs: [0.0], "env": make_env("Pendulum-v1"), "episodes": 1, "seed": 0}
     with pytest.raises((TypeError, ValueError), match=f"^{name}: got .*expected"):
         record_demos(**(good | changes))
+
+
+def test_an_environment_may_reuse_its_array():
+    class Reusing(gym.ObservationWrapper):
+        def __init__(self, env):
+            super().__init__(env)
+            self.array = np.zeros(3, dtype=np.float32)
+
+        def observation(self, obs):
+            self.array[:] = obs
+            return self.array
+
+    plain = record_demos(lambda obs: np.zeros(1), make_env("Pendulum-v1"), 1, seed=0)
+    reused = record_demos(lambda obs: np.zeros(1), Reusing(make_env("Pendulum-v1")), 1, seed=0)
+    assert reused == plain
