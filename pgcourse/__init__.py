@@ -13,7 +13,7 @@ from pgcourse.equations import (
     soft_update,
     td_target,
 )
-from pgcourse.evaluation import evaluate
+from pgcourse.evaluation import RandomAgent, evaluate, interval
 from pgcourse.history import Episode, History
 from pgcourse.listing import show_source
 from pgcourse.networks import Actor, Critic
@@ -35,11 +35,13 @@ __all__ = [
     "History",
     "OUNoise",
     "OptimalAgent",
+    "RandomAgent",
     "ReplayBuffer",
     "actor_loss",
     "bc_loss",
     "critic_loss",
     "evaluate",
+    "interval",
     "load_demos",
     "make_env",
     "optimal_return",

@@ -43,3 +43,40 @@ def evaluate(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
                 ended.add(i)
         running = [i for i in running if i not in ended]
     return returns
+
+
+def interval(values: Iterable[float], resamples: int = 10_000, seed: int = 0) -> np.ndarray:
+    """Return the 95% percentile bootstrap interval of a mean, (2,).
+
+    Args:
+        values: one number per start state, seed or pair; with ten or fewer the interval is
+            too narrow.
+        resamples: how often as many values are drawn with replacement.
+        seed: of the draws.
+
+    Raises:
+        ValueError: no values, or one that is not finite.
+    """
+    values = np.asarray(list(values), dtype=np.float64)
+    if values.size == 0 or not np.isfinite(values).all():
+        raise ValueError(f"values: got {values}; expected at least one finite number")
+    draws = np.random.default_rng(seed).choice(values, (resamples, len(values)))
+    return np.percentile(draws.mean(axis=1), [2.5, 97.5])
+
+
+class RandomAgent:
+    """Uniform actions in [-1, 1]: the zero of a normalised score.
+
+    Args:
+        act_dim: numbers in an action.
+        seed: of its stream.
+    """
+
+    def __init__(self, act_dim: int, seed: int = 0):
+        self.act_dim = checks.integer("act_dim", act_dim)
+        self.rng = np.random.default_rng(seed)
+
+    def policy(self, obs: np.ndarray) -> np.ndarray:
+        """Return a random action for every obs: (..., obs_dim) to (..., act_dim)."""
+        shape = (*np.shape(obs)[:-1], self.act_dim)
+        return self.rng.uniform(-1.0, 1.0, shape).astype(np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pgcourse import evaluate, make_env
+from pgcourse import RandomAgent, evaluate, interval, make_env
 
 
 class Constant:
@@ -53,3 +53,25 @@ def test_the_policy_is_used_without_noise(make_agent):
 def test_bad_arguments_are_refused_by_name(env_id, seeds, name):
     with pytest.raises((TypeError, ValueError), match=f"^{name}: got .*expected"):
         evaluate(Constant(), env_id, seeds)
+
+
+def test_interval_by_hand_and_on_many_normal_numbers():
+    assert interval([2.0, 2.0]).tolist() == [2.0, 2.0]
+    assert interval([0.0, 1.0], resamples=1_000).tolist() == [0.0, 1.0]  # a quarter at each end
+    values = np.random.default_rng(1).standard_normal(400)
+    half = 1.96 * values.std(ddof=1) / 20
+    np.testing.assert_allclose(interval(values), np.array([-half, half]) + values.mean(), atol=0.01)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan]])
+def test_interval_refuses_nothing_and_what_is_not_finite(values):
+    with pytest.raises(ValueError, match="^values: got .*expected"):
+        interval(values)
+
+
+def test_random_agents_are_seeded_and_cover_the_range():
+    obs = np.zeros((2_000, 3))
+    action = RandomAgent(2, seed=1).policy(obs)
+    assert action.shape == (2_000, 2) and action.dtype == np.float32
+    assert action.min() < -0.99 and action.max() > 0.99 and abs(action.mean()) < 0.05
+    assert np.array_equal(RandomAgent(2, seed=1).policy(obs), action)

@@ -2,6 +2,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from distributed import Client, LocalCluster
 
 from pgcourse import DDPGAgent, make_env, run_study
 from tests.conftest import weights
@@ -25,6 +26,22 @@ def test_every_pair_is_run_in_order_and_processes_give_the_same_as_threads():
         assert run_study(train, configs, [0, 1], pool) == rows
     assert all(row["error"] is None for row in rows)
     assert rows[0]["result"] != rows[1]["result"] != rows[3]["result"]
+
+
+def test_two_workers_of_a_dask_cluster_give_the_same_bit_for_bit(tmp_path):
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    place = {"dashboard_address": None, "local_directory": str(tmp_path)}
+    with LocalCluster(**options, **place) as cluster, Client(cluster) as client:
+        dask = client.get_executor()
+        rows = run_study(train, {"a": {}}, [0, 1, 2], dask)
+        where = run_study(lambda config, seed: os.getpid(), {"a": {}}, range(8), dask)
+        failing = run_study(lambda config, seed: 1 / seed, {"a": {}}, [0, 1], dask)
+    with ThreadPoolExecutor(1) as one_after_the_other:
+        assert rows == run_study(train, {"a": {}}, [0, 1, 2], one_after_the_other)
+    assert rows == run_study(train, {"a": {}}, [0, 1, 2])  # a pool of processes
+    assert len({row["result"] for row in where}) == 2
+    assert os.getpid() not in {row["result"] for row in where}
+    assert [row["error"] for row in failing] == ["ZeroDivisionError: division by zero", None]
 
 
 def test_functions_that_pickle_cannot_send_are_sent():

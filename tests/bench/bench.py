@@ -305,7 +305,8 @@ def report(found):
     pays = found["first compiled call, s"]["128"] / gain
     lines += [
         "",
-        f"First compiled call, with an empty cache: {first}. At batch 128 it pays after {pays:,.0f} updates.",
+        f"First compiled call, with an empty cache: {first}. "
+        f"It pays after {pays:,.0f} updates of 128 rows.",
     ]
     lines.append(", ".join(f"{name} {version}" for name, version in found["versions"].items()))
     return "\n".join(lines)
