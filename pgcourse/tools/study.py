@@ -53,7 +53,7 @@ def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--frames", type=int, default=12_000)
     parser.add_argument("--scheduler", help="address of a Dask scheduler, such as tcp://host:8786")
     options = parser.parse_args()
     os.environ.setdefault(AUDIENCE, "terminal")

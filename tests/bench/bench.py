@@ -214,7 +214,7 @@ CLOCK = {
     ),
     "Stable-Baselines3, its defaults": lambda seed: peer("SB3", seed),
 }
-CLASSIC = {"default": (1_000, 10_000), "classic": (10_000, 50_000)}
+CLASSIC = {"default": (1_000, 12_000), "classic": (10_000, 50_000)}
 
 
 def against_the_clock(name, seed, started):
