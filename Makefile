@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab notebooks demo study bench fuzz mutants clean
+.PHONY: help course test lab notebooks demo study bench publish fuzz mutants clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,9 @@ study: .venv/ok  ## ten seeds of DDPG on Pendulum against the exact optimum
 
 bench: tests/bench/.venv/ok ## how fast, beside other libraries; results go to build/
 	tests/bench/.venv/bin/python tests/bench/bench.py
+
+publish: .venv/ok ## write the public address: REPO=owner/name, or REPO= to take it back
+	$(BIN)/python -m pgcourse.tools.publish "$(REPO)"
 
 fuzz: .venv/ok   ## throw 100,000 damaged files at load_demos; kill 300 saves
 	$(BIN)/python -m tests.fuzz_demos 100000
