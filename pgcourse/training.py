@@ -36,6 +36,21 @@ class HeldInterrupt:
             raise KeyboardInterrupt
 
 
+def carry_on(agent, checkpoint: str | Path, num_frames: int) -> None:
+    """Put the run that a checkpoint holds into an agent: a new one, or the one that saved it."""
+    saved, fresh = read_snapshot(checkpoint), agent.total_steps == 0
+    step = saved["numbers"]["total_steps"]
+    if not fresh and agent.total_steps != step:
+        raise ValueError(
+            f"checkpoint: got one of step {step} for an agent at step {agent.total_steps}; "
+            "expected a new file, or a new agent to carry on with"
+        )
+    restore(agent, saved)
+    if not fresh and agent.total_steps >= agent.first_step + num_frames:
+        agent.first_step = agent.total_steps  # that run is finished: this is the next one
+    print(f"Carrying on at step {agent.total_steps:,} from {checkpoint}")
+
+
 def train(
     agent,
     num_frames: int,
@@ -49,17 +64,7 @@ def train(
     checks.integer("checkpoint_interval", checkpoint_interval)
     agent.first_step = agent.total_steps
     if checkpoint is not None and Path(checkpoint).exists():
-        saved, fresh = read_snapshot(checkpoint), agent.total_steps == 0
-        step = saved["numbers"]["total_steps"]
-        if not fresh and agent.total_steps != step:
-            raise ValueError(
-                f"checkpoint: got one of step {step} for an agent at step {agent.total_steps}; "
-                "expected a new file, or a new agent to carry on with"
-            )
-        restore(agent, saved)
-        if not fresh and agent.total_steps >= agent.first_step + num_frames:
-            agent.first_step = agent.total_steps  # that run is finished: this is the next one
-        print(f"Carrying on at step {agent.total_steps:,} from {checkpoint}")
+        carry_on(agent, checkpoint, num_frames)
     last = agent.first_step + num_frames
     with Monitor(last - agent.total_steps, plotting_interval) as monitor, HeldInterrupt() as stop:
         while agent.total_steps < last:
