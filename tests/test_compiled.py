@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,10 @@ from torch._dynamo.utils import counters
 
 from pgcourse import Batch, BCAgent, DDPGAgent, make_env
 from tests.conftest import weights
+
+pytestmark = pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="needs a C++ compiler"
+)
 
 
 def make(kind=DDPGAgent, compile=True, **changes):
