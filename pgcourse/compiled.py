@@ -1,5 +1,6 @@
 """One update of an agent as a single compiled graph, for agents made with compile=True."""
 
+import inspect
 import warnings
 from collections.abc import Callable
 
@@ -34,7 +35,7 @@ class CompiledUpdate:
 
     The agent, its networks and its optimisers stay the owners of every number, so compiled
     and eager updates, saving and loading mix freely. Where a loss is not finite, the weights
-    of its network stay as they are.
+    of its network stay as they are; the other network, targets and moments may still move.
 
     Args:
         agent: has critic_objective and actor_objective, four networks, two Adam optimisers.
@@ -60,14 +61,19 @@ class CompiledUpdate:
             Objective(agent.critic, agent.critic_objective),
             Objective(agent.actor, agent.actor_objective),
         ]
-        self.run = torch.compile(self.update, fullgraph=True)
+        # All agents of a process share one limit of 8; a study over gamma or tau needs more.
+        known = "recompile_limit" in inspect.signature(torch.compile).parameters
+        limit = {"recompile_limit": 64} if known else {}
+        self.run = torch.compile(self.update, fullgraph=True, **limit)
         try:
             return self.run(batch, adam)
         except Exception as error:  # before anything was changed; a bad batch will show eager too
             self.failed = True
             reason = str(error).strip().partition("\n")[0]
             warnings.warn(
-                f"compile=True needs a C++ compiler; the updates run eager ({reason})", stacklevel=2
+                "compile=True failed, the updates run eager; it needs a C++ compiler "
+                f"({type(error).__name__}: {reason})",
+                stacklevel=2,
             )
             return None
 
