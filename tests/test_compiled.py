@@ -1,3 +1,4 @@
+import functools
 import os
 import shutil
 import subprocess
@@ -31,8 +32,8 @@ def arguments(kind):
     if not issubclass(kind, BCAgent):
         return *sizes, 1.0, 0.1
     rng = np.random.default_rng(0)
-    rows = [rng.uniform(-1, 1, n).tolist() for n in (3, 1, 3) for _ in range(30)]
-    demo = [(*pair, -1.0, rows[60 + k], False) for k, pair in enumerate(zip(rows, rows[30:60]))]  # noqa: B905
+    draw = lambda n: rng.uniform(-1, 1, n).tolist()  # noqa: E731
+    demo = [(draw(3), draw(1), -1.0, draw(3), False) for _ in range(30)]
     return *sizes, 8, 1.0, 0.1, demo
 
 
@@ -114,7 +115,7 @@ def test_a_compiled_agent_can_be_sent_to_another_process():
     assert torch.equal(weights(other), weights(agent))
 
 
-def test_a_loss_that_is_not_finite_is_refused_and_the_weights_stay():
+def test_a_loss_that_is_not_finite_is_refused_and_its_network_stays():
     agent = make()
     agent.update_model()
     before = [p.clone() for net in (agent.actor, agent.critic) for p in net.parameters()]
@@ -162,3 +163,20 @@ def test_without_a_compiler_it_says_so_once_and_runs_eager(tmp_path):
     assert (
         run.stderr.count("compile=True failed, the updates run eager; it needs a C++ compiler") == 1
     )
+
+
+def test_a_study_may_have_more_settings_than_dynamos_own_limit(monkeypatch):
+    # Dynamo's limit counts traces, whatever makes code of them; "eager" makes them quickly.
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    for k in range(10):
+        agent = make(gamma=0.8 + k / 100)
+        agent.update_model()
+        assert not agent.compiled.failed
+
+
+def test_a_run_saved_eager_goes_on_compiled(tmp_path):
+    eager = make(compile=False)
+    eager.train(20, 0, checkpoint=tmp_path / "run.pt")
+    compiled = DDPGAgent(*arguments(DDPGAgent), initial_random_steps=200, seed=0, compile=True)
+    compiled.train(94, 0, checkpoint=tmp_path / "run.pt")
+    assert compiled.total_steps > 84 and not compiled.compiled.failed

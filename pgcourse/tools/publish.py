@@ -1,4 +1,4 @@
-"""Write the course's public address: `python -m pgcourse.tools.publish owner/name`, or --undo.
+"""Write the course's public address: `python -m pgcourse.tools.publish owner/name`.
 
 The address goes to two places: the constant COURSE in the first code cell of each notebook,
 and the badges in README.md. A fork needs nothing else.

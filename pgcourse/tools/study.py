@@ -7,15 +7,16 @@ Prints a table and writes it to build/study.md. Uses all cores of this machine; 
 import argparse
 import contextlib
 import os
-from pathlib import Path
+import sys
 
 import numpy as np
 
 from pgcourse import DDPGAgent, RandomAgent, evaluate, interval, make_env, optimal_return, run_study
 from pgcourse.plotting import AUDIENCE
+from pgcourse.tools.course import ROOT
 
 ENV_ID, PANEL = "Pendulum-v1", range(10_000, 10_100)
-OUT = Path(__file__).parents[2] / "build"
+OUT = ROOT / "build"
 
 
 def train(frames: int, seed: int) -> list[float]:
@@ -39,9 +40,11 @@ def table(rows: list[dict], best: np.ndarray, chance: np.ndarray) -> str:
         score = (mean - chance.mean()) / (best.mean() - chance.mean())
         found[row["seed"]] = mean, best.mean() - mean, score
         lines.append(f"| {row['seed']} | {mean:.1f} | {best.mean() - mean:.1f} | {score:.4f} |")
+    if not found:
+        return "\n".join(lines)
     columns = np.array(list(found.values())).T
     (a, b, c), (d, e, f) = columns.mean(axis=1), [interval(x) for x in columns]
-    lines.append(f"| mean | {a:.1f} | {b:.1f} | {c:.4f} |")
+    lines.append(f"| mean of {len(found)} | {a:.1f} | {b:.1f} | {c:.4f} |")
     lines.append(
         f"| 95% interval | {d[0]:.1f} to {d[1]:.1f} | {e[0]:.1f} to {e[1]:.1f} | "
         f"{f[0]:.4f} to {f[1]:.4f} |"
@@ -49,8 +52,8 @@ def table(rows: list[dict], best: np.ndarray, chance: np.ndarray) -> str:
     return "\n".join([*lines, "", f"random {chance.mean():.1f}, optimal {best.mean():.1f}"])
 
 
-def main() -> None:
-    """Run the study."""
+def main() -> int:
+    """Run the study; 1 if a run failed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--frames", type=int, default=12_000)
@@ -70,7 +73,8 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     (OUT / "study.md").write_text(text + "\n", encoding="utf-8")
     print(text)
+    return int(any(row["error"] for row in rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -94,8 +94,8 @@ class TutorialBC(TutorialDDPG):
 
     def actor_loss(self, obs, action):
         """λ1 and λ2 terms."""
-        proposed = self.actor(obs)
-        n = self.demo_batch_size
-        better = self.critic(obs, action)[-n:] > self.critic(obs, proposed)[-n:]
+        proposed, n = self.actor(obs), self.demo_batch_size
+        q = self.critic(obs, proposed)
+        better = self.critic(obs[-n:], action[-n:]) > q[-n:]
         cloning = ((proposed[-n:][better] - action[-n:][better]) ** 2).sum() / n
-        return -1e-3 * self.critic(obs, proposed).mean() + cloning
+        return -1e-3 * q.mean() + cloning
