@@ -1,0 +1,1 @@
+"""Checks of the exercises: each says what is wrong with an answer; none holds the solution."""

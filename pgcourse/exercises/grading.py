@@ -1,0 +1,61 @@
+"""What every check uses: an answer is right, or it gets a hint."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def expect(ok: bool, hint: str) -> None:
+    """Give a hint unless `ok`: AssertionError, whose text the learner and nbgrader see."""
+    if not ok:
+        raise AssertionError(hint) from None
+
+
+def right(what: str) -> None:
+    """Say that an answer is right, and what it shows."""
+    print(f"Right. {what}")
+
+
+def number(name: str, answer: Any) -> float:
+    """Return an answer as a float; a hint if it is missing or no number."""
+    expect(answer is not ... and answer is not None, f"{name} has no answer yet.")
+    try:
+        return float(answer)
+    except (TypeError, ValueError):
+        expect(False, f"{name} should be a number; got {answer!r}.")
+        raise
+
+
+def call(function: Callable, *arguments: Any, **options: Any) -> Any:
+    """Call a learner's function on copies of the arguments.
+
+    A hint if it raises, returns nothing, or changes what it was given.
+    """
+    name = getattr(function, "__name__", "your function")
+    given = copy.deepcopy((arguments, options))
+    try:
+        answer = function(*given[0], **given[1])
+    except Exception as error:
+        expect(False, f"{name} raised {type(error).__name__}: {error}")
+        raise
+    expect(answer is not None and answer is not ..., f"{name} returns nothing yet.")
+    expect(same(given, (arguments, options)), f"{name} changes its arguments; work on copies.")
+    return answer
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two nested structures of numbers, arrays and tensors are equal."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b)
+    if isinstance(a, torch.nn.Module):
+        return same(a.state_dict(), b.state_dict())
+    if isinstance(a, dict):
+        return all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return not isinstance(a, int | float | str | bool) or a == b
