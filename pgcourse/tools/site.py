@@ -1,0 +1,99 @@
+"""Build the course as a static site: `python -m pgcourse.tools.site`, to build/site/.
+
+Nothing is run: the pages show the committed outputs. They load nothing from another host.
+With --serve the site is shown on this machine.
+"""
+
+import argparse
+import functools
+import http.server
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pgcourse.tools.course import NUMBERED, ROOT
+
+SOURCE = Path(__file__).parent / "site_source"
+OUT = ROOT / "build" / "site"
+FORMULA = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
+
+
+def one_equation(found: re.Match) -> str:
+    """Keep Sphinx from splitting a formula that has lines of its own, such as cases."""
+    formula = found[1].strip()
+    return f"\\begin{{equation*}}\n{formula}\n\\end{{equation*}}" if r"\\" in formula else found[0]
+
+
+def prepare(path: Path) -> str:
+    """Return a notebook's text, with alternative texts and formulas as Sphinx wants them."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = FORMULA.sub(one_equation, "".join(cell["source"]))
+        for output in cell.get("outputs", []):
+            if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
+                cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+    return json.dumps(notebook)
+
+
+def readme() -> str:
+    """Return README.md with its links as they are on the site."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"\]\(notebooks/([\w.]+)\)", r"](\1)", text)
+    return text.replace("# pgcourse\n", "# About the course\n", 1).replace(
+        "[LICENSE](LICENSE)", "the file LICENSE"
+    )
+
+
+def build(out: Path = OUT) -> int:
+    """Build the site and return Sphinx's exit code; a warning counts as a failure."""
+    source = out.parent / "site_source"
+    for folder in (source, out):
+        shutil.rmtree(folder, ignore_errors=True)
+    (source / "_static").mkdir(parents=True)
+    for name in ("custom.css", "custom.js", "favicon.svg"):
+        shutil.copy(SOURCE / name, source / "_static")
+    for name in ("conf.py", "index.md"):
+        shutil.copy(SOURCE / name, source)
+    for path in sorted((ROOT / "notebooks").glob(NUMBERED)):
+        (source / path.name).write_text(prepare(path), encoding="utf-8")
+        if path.with_suffix(".png").exists():
+            shutil.copy(path.with_suffix(".png"), source)
+    (source / "readme.md").write_text(readme(), encoding="utf-8")
+    command = [sys.executable, "-m", "sphinx", "-qW", "--keep-going", "-b", "html", source, out]
+    code = subprocess.call([*map(str, command)])
+    shutil.rmtree(source)
+    return code
+
+
+def serve(out: Path, port: int) -> None:
+    """Show a folder on this machine until interrupted."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(out))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        print(f"http://localhost:{server.server_port}/", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()
+
+
+def main() -> int:
+    """Build, and serve if asked."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--serve", action="store_true", help="build, then show it on localhost")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes any free one (8000)")
+    options = parser.parse_args()
+    code = build()
+    if not code:
+        files = [path for path in OUT.rglob("*") if path.is_file()]
+        print(f"{OUT.relative_to(ROOT)}: {len(files)} files", file=sys.stderr)
+        if options.serve:
+            serve(OUT, options.port)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
