@@ -14,6 +14,7 @@ from pgcourse.equations import (
     td_target,
 )
 from pgcourse.evaluation import RandomAgent, evaluate, interval
+from pgcourse.explore import sliders
 from pgcourse.history import Episode, History
 from pgcourse.listing import show_source
 from pgcourse.networks import Actor, Critic
@@ -57,6 +58,7 @@ __all__ = [
     "show_figure",
     "show_source",
     "show_video",
+    "sliders",
     "soft_update",
     "td_target",
 ]

@@ -19,7 +19,7 @@ KEYS = {
     "agent", "environment", "settings", "modules", "numbers", "buffers", "noise", "streams", "obs",
     "episode_start", "episode_actions", "history",
 }  # fmt: skip
-NUMBERS = ("score", "total_steps", "first_step", "reset_seed")
+NUMBERS = ("score", "total_steps", "first_step", "last_step", "reset_seed")
 
 
 def environment(env: gym.Env) -> str:

@@ -90,7 +90,7 @@ class DDPGAgent:
         self.episode_start: tuple | None = None  # with the actions, all it takes to play it again
         self.episode_actions: list[np.ndarray] = []
         self.score = 0.0
-        self.total_steps = self.first_step = 0
+        self.total_steps = self.first_step = self.last_step = 0
         self.history = History()
 
     def make_optimizer(self, network: nn.Module, lr: float) -> torch.optim.Optimizer:

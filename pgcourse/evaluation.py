@@ -55,11 +55,11 @@ def interval(values: Iterable[float], resamples: int = 10_000, seed: int = 0) ->
         seed: of the draws.
 
     Raises:
-        ValueError: no values, or one that is not finite.
+        ValueError: no values, one that is not finite, or one that is a list itself.
     """
     values = np.asarray(list(values), dtype=np.float64)
-    if values.size == 0 or not np.isfinite(values).all():
-        raise ValueError(f"values: got {values}; expected at least one finite number")
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+        raise ValueError(f"values: got {values}; expected a list of finite numbers, at least one")
     draws = np.random.default_rng(seed).choice(values, (resamples, len(values)))
     return np.percentile(draws.mean(axis=1), [2.5, 97.5])
 

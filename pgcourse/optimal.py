@@ -91,20 +91,30 @@ class OptimalAgent:
     It can stand wherever a trained agent can: in `evaluate` or `render_episode`.
 
     Args:
-        values: from `optimal_values`; None computes them with its defaults.
-        torques: torques compared at each step.
+        values: from `optimal_values(gamma)`; None computes them with its defaults.
+        gamma: the discount of these values.
+
+    Raises:
+        TypeError, ValueError: values of another shape than (201, angles, velocities), or gamma
+            is not in [0, 1].
     """
 
-    def __init__(self, values: Tensor | None = None, torques: int = 21):
-        self.values = optimal_values() if values is None else values
-        self.torque = torch.linspace(-MAX_TORQUE, MAX_TORQUE, checks.integer("torques", torques, 2))
+    def __init__(self, values: Tensor | None = None, gamma: float = 1.0):
+        self.gamma = checks.real("gamma", gamma, 0.0, 1.0)
+        self.values = optimal_values(self.gamma) if values is None else values
+        checks.instance("values", self.values, Tensor, "a tensor from optimal_values")
+        if self.values.ndim != 3 or len(self.values) != STEPS + 1:
+            shape = tuple(self.values.shape)
+            raise ValueError(f"values: got shape {shape}; expected (201, angles, velocities)")
+        self.torque = torch.linspace(-MAX_TORQUE, MAX_TORQUE, 21)
         self.to_go = STEPS
 
     def policy(self, obs: np.ndarray) -> np.ndarray:
         """Return the best actions with `to_go` steps left: (B, 3) to (B, 1), in [-1, 1]."""
         self.to_go = (self.to_go - 1) % STEPS
         cos, sin, velocity = torch.from_numpy(np.atleast_2d(np.asarray(obs, dtype=np.float32))).T
-        q = optimal_q(self.values[self.to_go], torch.atan2(sin, cos), velocity, self.torque, 1.0)
+        value, angle = self.values[self.to_go], torch.atan2(sin, cos)
+        q = optimal_q(value, angle, velocity, self.torque, self.gamma)
         best = self.torque[q.argmax(dim=1, keepdim=True)] / MAX_TORQUE
         return best.numpy().reshape(*np.shape(obs)[:-1], 1)
 

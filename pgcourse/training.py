@@ -36,7 +36,7 @@ class HeldInterrupt:
             raise KeyboardInterrupt
 
 
-def carry_on(agent, checkpoint: str | Path, num_frames: int) -> None:
+def carry_on(agent, checkpoint: str | Path) -> None:
     """Put the run that a checkpoint holds into an agent: a new one, or the one that saved it."""
     saved, fresh = read_snapshot(checkpoint), agent.total_steps == 0
     step = saved["numbers"]["total_steps"]
@@ -46,7 +46,7 @@ def carry_on(agent, checkpoint: str | Path, num_frames: int) -> None:
             "expected a new file, or a new agent to carry on with"
         )
     restore(agent, saved)
-    if not fresh and agent.total_steps >= agent.first_step + num_frames:
+    if not fresh and agent.total_steps >= agent.last_step:
         agent.first_step = agent.total_steps  # that run is finished: this is the next one
     print(f"Carrying on at step {agent.total_steps:,} from {checkpoint}")
 
@@ -64,8 +64,8 @@ def train(
     checks.integer("checkpoint_interval", checkpoint_interval)
     agent.first_step = agent.total_steps
     if checkpoint is not None and Path(checkpoint).exists():
-        carry_on(agent, checkpoint, num_frames)
-    last = agent.first_step + num_frames
+        carry_on(agent, checkpoint)
+    last = agent.last_step = agent.first_step + num_frames
     with Monitor(last - agent.total_steps, plotting_interval) as monitor, HeldInterrupt() as stop:
         while agent.total_steps < last:
             obs = agent.reset() if agent.obs is None else agent.obs

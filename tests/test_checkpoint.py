@@ -298,10 +298,12 @@ def test_a_checkpoint_never_takes_an_agent_back(make_agent, tmp_path):
     agent.train(60, 0, checkpoint=path)
     agent.train(20, 0, checkpoint=path)  # the run was finished: twenty more
     assert agent.total_steps == 80
+    agent.train(40, 0, checkpoint=path)  # a longer run than the one before
+    assert agent.total_steps == 120
     agent.train(10, 0)
-    with pytest.raises(ValueError, match="^checkpoint: got one of step 80 for an agent at step 90"):
+    with pytest.raises(ValueError, match="^checkpoint: got one of step 120 for .* step 130"):
         agent.train(10, 0, checkpoint=path)
-    assert agent.total_steps == 90
+    assert agent.total_steps == 130
 
 
 def test_other_files_of_tensors_are_no_checkpoints(tmp_path):

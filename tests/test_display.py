@@ -15,11 +15,13 @@ from PIL import Image
 from pgcourse import (
     History,
     ReplayBuffer,
+    explore,
     plot_history,
     save_video,
     show_figure,
     show_source,
     show_video,
+    sliders,
     soft_update,
     td_target,
 )
@@ -159,3 +161,47 @@ def test_bad_arguments_are_refused_by_name(tmp_path, call, name):
     with pytest.raises((TypeError, ValueError), match=f"^{name}: got .*expected"):
         call(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def line(slope, offset):
+    fig, ax = plt.subplots()
+    ax.plot([0, 1], [offset, slope + offset])
+    return fig
+
+
+RANGES = {"slope": (0.0, 2.0, 0.5, 1.0), "offset": (-1.0, 1.0, 0.1, 0.0)}
+
+
+def test_sliders_are_a_still_picture_where_nobody_can_move_them(monkeypatch):
+    monkeypatch.setenv("PGCOURSE_AUDIENCE", "nobody")
+    data, metadata = shown(sliders, line, "A line.", **RANGES)
+    assert set(data) == {"image/png", "text/plain"}
+    assert metadata["image/png"]["alt"] == "A line."
+    assert Image.open(io.BytesIO(b64decode(data["image/png"]))).width > 200
+    assert plt.get_fignums() == []
+
+
+def test_sliders_redraw_the_picture_and_bring_a_still_one_along(monkeypatch):
+    monkeypatch.setenv("PGCOURSE_AUDIENCE", "notebook")
+    boxes = []
+    make = explore.slider_box
+    monkeypatch.setattr(explore, "slider_box", lambda *args: boxes.append(make(*args)) or boxes[0])
+    data, _ = shown(sliders, line, "A line.", **RANGES)
+    view = data["application/vnd.jupyter.widget-view+json"]
+    assert view["model_id"] == boxes[0].model_id
+    *moved, picture = boxes[0].children
+    assert [(s.description, s.min, s.max, s.step, s.value) for s in moved] == [
+        (name, low, high, step, start) for name, (low, high, step, start) in RANGES.items()
+    ]
+    before = picture.value
+    assert before == b64decode(data["image/png"])
+    moved[0].value = 2.0
+    assert picture.value != before
+    moved[0].value = 1.0
+    assert picture.value == before
+
+
+@pytest.mark.parametrize("given", [(0, 1, 0.1), [0, 1, 0.1, 0.5], (0, 1, 0.1, 2.0), (0, 1, 1, "a")])
+def test_a_bad_range_is_refused_by_name(given):
+    with pytest.raises((TypeError, ValueError), match="^slope: got .*expected"):
+        sliders(line, "A line.", slope=given)

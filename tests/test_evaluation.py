@@ -63,7 +63,7 @@ def test_interval_by_hand_and_on_many_normal_numbers():
     np.testing.assert_allclose(interval(values), np.array([-half, half]) + values.mean(), atol=0.01)
 
 
-@pytest.mark.parametrize("values", [[], [1.0, np.nan]])
+@pytest.mark.parametrize("values", [[], [1.0, np.nan], [[1.0, 2.0]]])
 def test_interval_refuses_nothing_and_what_is_not_finite(values):
     with pytest.raises(ValueError, match="^values: got .*expected"):
         interval(values)

@@ -103,3 +103,11 @@ def test_the_stationary_values_have_settled():
 def test_bad_arguments_are_refused_by_name(arguments, name):
     with pytest.raises((TypeError, ValueError), match=f"^{name}: got .*expected"):
         optimal_values(**arguments)
+
+
+def test_the_agent_takes_values_with_their_discount_and_refuses_other_shapes():
+    assert OptimalAgent(gamma=0.5).values is optimal_values(0.5)
+    with pytest.raises(ValueError, match=r"^values: got shape \(201, 201\); expected \(201, a"):
+        OptimalAgent(optimal_values()[-1])
+    far = np.array([math.cos(2.0), math.sin(2.0), 0.0])  # a greedy agent only saves its torque
+    assert abs(OptimalAgent(gamma=0.0).policy(far)[0]) < 1e-6 < abs(OptimalAgent().policy(far)[0])

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"checks", "files", "history", "listing"},
     {"seeding", "buffer", "noise", "networks", "envs", "equations", "optim", "plotting"},
-    {"evaluation", "video", "study", "demos", "checkpoint", "compiled"},
+    {"evaluation", "explore", "video", "study", "demos", "checkpoint", "compiled"},
     {"training", "optimal"},
     {"ddpg"},
     {"bc"},
@@ -46,7 +46,7 @@ def test_every_file_imports_only_files_below_it():
 def test_what_a_learner_reads_stays_small():
     lines = {path.name: path.read_text().count("\n") for path in (ROOT / "pgcourse").glob("*.py")}
     assert {name: n for name, n in lines.items() if n > 220} == {}
-    assert sum(lines.values()) <= 2_080
+    assert sum(lines.values()) <= 2_160
 
 
 def test_public_names_exist_and_have_docstrings():

@@ -2,6 +2,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
 SCREENSHOTS = ROOT / "build" / "screenshots"
 PYTHON = ROOT / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
 QUIET = [
@@ -18,6 +20,9 @@ QUIET = [
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
 CHROMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+
+
+SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +97,7 @@ def site():
     port = free_port()
     command = [PYTHON, "-m", "pgcourse.tools.site", "--serve", "--port", str(port)]
     url = f"http://localhost:{port}"
-    process = started(command, f"{url}/index.html", cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = started(command, f"{url}/index.html", cwd=ROOT, **SILENT)
     yield url
     process.terminate()
     process.wait()

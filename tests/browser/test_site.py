@@ -8,7 +8,11 @@ import pytest
 from conftest import ROOT, SCREENSHOTS
 from PIL import Image
 
-NAMES = ["index", *sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")), "readme"]
+NAMES = [
+    "index",
+    *sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")),
+    "readme",
+]
 CHAPTERS = NAMES[1:-1]
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {"laptop": (1280, 800), "phone": (360, 740)}
@@ -75,8 +79,9 @@ def test_a_phone_scrolls_down_only(watched, site, name):
     page = opened(watched, site, name, "phone").page
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     outside = page.evaluate(
-        """[...document.querySelectorAll('p, h1, h2, img, li')].filter(e => e.checkVisibility())
-           .filter(e => e.getBoundingClientRect().right > 361 && !e.closest('table, .math, dialog, .bd-sidebar-secondary'))
+        """[...document.querySelectorAll('p, h1, h2, img, li')]
+           .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > 361)
+           .filter(e => !e.closest('table, .math, dialog, .bd-sidebar-secondary'))
            .map(e => e.outerHTML.slice(0, 100))"""
     )
     assert outside == []

@@ -8,7 +8,7 @@ from sphinx.util.fileutil import copy_asset
 project = "pgcourse"
 html_title = "pgcourse"
 author = "the pgcourse authors"
-copyright = "2026, the pgcourse authors, MIT licence"  # noqa: A001
+copyright = "2026, the pgcourse authors, MIT licence"
 extensions = ["myst_nb", "sphinx_design"]
 exclude_patterns = []
 

@@ -1,0 +1,138 @@
+"""The first notebook in JupyterLab, driven as a reader would: open, Run All, look, move sliders."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+from budgets import shrink
+from conftest import PYTHON, ROOT, SCREENSHOTS, SILENT, free_port, started
+from PIL import Image
+
+NAME = "03_ddpg.ipynb"
+SETTINGS = {"windowingMode": "none", "autoStartDefaultKernel": True}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab on a copy of the notebooks, with smaller budgets."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "notebooks").mkdir()
+    text = (ROOT / "notebooks" / NAME).read_text(encoding="utf-8")
+    notebook = json.loads(shrink("03_ddpg", text))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    (folder / "notebooks" / NAME).write_text(json.dumps(notebook), encoding="utf-8")
+    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text(json.dumps(SETTINGS))
+    port = free_port()
+    environment = {k: v for k, v in os.environ.items() if k != "PGCOURSE_AUDIENCE"} | {
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "SDL_VIDEODRIVER": "dummy",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [
+        PYTHON, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+        "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
+        f"--ServerApp.root_dir={folder / 'notebooks'}",
+        "--LabApp.news_url=", "--LabApp.check_for_updates_class="
+        "jupyterlab.NeverCheckForUpdate",
+    ]  # fmt: skip
+    url = f"http://localhost:{port}"
+    process = started(command, f"{url}/api", env=environment, cwd=folder, **SILENT)
+    yield url
+    process.terminate()
+    process.wait()
+
+
+def pictures(page, section):
+    """The pictures in the outputs of one section, as bytes of their addresses."""
+    return page.evaluate(
+        """title => {
+            let here = false, found = [];
+            for (const cell of document.querySelectorAll('.jp-Cell')) {
+                const h = cell.querySelector('.jp-RenderedMarkdown h2');
+                if (h) here = h.textContent.includes(title);
+                if (here) found.push(...[...cell.querySelectorAll('.jp-OutputArea img')]
+                                        .map(e => e.src));
+            }
+            return found;
+        }""",
+        section,
+    )
+
+
+def test_run_all_with_live_plot_video_and_sliders(watched, lab):
+    found = watched(viewport={"width": 1280, "height": 900})
+    page = found.page
+    page.goto(f"{lab}/lab/tree/{NAME}")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+    page.wait_for_selector("text=Python 3 (ipykernel) | Idle", timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+    # The run: its bar moves, one plot is redrawn in its place, and none is left over.
+    bars, plots, heights, deadline = set(), [], set(), time.monotonic() + 900
+    while time.monotonic() < deadline:
+        now = pictures(page, "The run")
+        assert len(now) <= 2  # the live plot, and the plot of the next cell
+        if now and now[0] not in plots:
+            plots.append(now[0])
+            heights.add(page.locator(f'img[src="{now[0][:200]}"]').count())
+        for text in page.locator(".jp-OutputArea-output", has_text="%").all_inner_texts():
+            bars.update(re.findall(r"(\d+)%", text))
+        counts = page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        if counts[-1].strip() not in ("[ ]:", "[*]:"):
+            break
+        page.wait_for_timeout(100)
+    page.screenshot(path=SCREENSHOTS / "lab_end.png")
+    counts = [text.strip() for text in counts]
+    assert counts == [f"[{k + 1}]:" for k in range(len(counts))]
+    assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error'], "
+                        ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
+                        ).count() == 0  # fmt: skip
+    print(f"\nbar seen at {len(bars)} values, live plot drawn {len(plots)} times")
+    assert len(bars) >= 3 and len(plots) >= 3
+
+    # The video has frames and is shown at its size.
+    video = page.locator("img[alt^='Animation']")
+    video.scroll_into_view_if_needed()
+    data = page.evaluate("async e => [...new Uint8Array(await (await fetch(e.src)).arrayBuffer())]",
+                         video.element_handle())  # fmt: skip
+    assert Image.open(io.BytesIO(bytes(data))).n_frames > 20
+
+    # Sliders: a key moves one, and its picture changes. No still picture stands beside.
+    boxes = page.locator(".jp-OutputArea-output:has(.widget-slider)")
+    assert boxes.count() == 3
+    for k in range(3):
+        box = boxes.nth(k)
+        picture = box.locator("img")
+        assert picture.count() == 1
+        before = picture.get_attribute("src")
+        box.scroll_into_view_if_needed()
+        box.locator(".noUi-handle").first.focus()
+        page.keyboard.press("ArrowLeft")
+        changed = [picture.element_handle(), before]
+        page.wait_for_function("([e, old]) => e.src !== old", arg=changed, timeout=20_000)
+        box.screenshot(path=SCREENSHOTS / f"lab_sliders_{k}.png")
+    assert found.elsewhere == []
+
+
+def test_the_notebooks_run_from_another_directory(tmp_path):
+    """`jupyter execute`, which is how other programs run a notebook; a short copy of it."""
+    notebook = json.loads((ROOT / "notebooks" / NAME).read_text(encoding="utf-8"))
+    notebook["cells"] = notebook["cells"][:30]
+    (tmp_path / "notebooks").mkdir()
+    path = tmp_path / "notebooks" / NAME
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    run = subprocess.run([PYTHON, "-m", "jupyter", "execute", "--inplace", f"notebooks/{NAME}"],
+                         cwd=tmp_path, capture_output=True, text=True)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    done = json.loads(path.read_text(encoding="utf-8"))
+    counts = [c["execution_count"] for c in done["cells"] if c["cell_type"] == "code"]
+    assert counts == list(range(1, len(counts) + 1))
