@@ -1,14 +1,12 @@
 """Pictures with sliders, for readers with a running kernel; still pictures for the others."""
 
-from base64 import b64encode
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
-from IPython.display import display
 from matplotlib.figure import Figure
 
 from pgcourse import checks
-from pgcourse.plotting import audience, picture
+from pgcourse.plotting import audience, png, show_png
 
 
 def sliders(
@@ -33,23 +31,22 @@ def sliders(
     def drawn(**values: float) -> bytes:
         fig = draw(**values)
         plt.close(fig)
-        return picture(fig, alt).data
+        return png(fig)
 
-    png = drawn(**{name: start for name, (*_, start) in ranges.items()})
-    # A program that cannot show the sliders, such as GitHub's viewer, takes the picture.
-    bundle = {"text/plain": alt, "image/png": b64encode(png).decode()}
+    first = drawn(**{name: start for name, (*_, start) in ranges.items()})
+    more = {}
     if audience() == "notebook":
-        box = slider_box(drawn, png, ranges)
+        box = slider_box(drawn, first, ranges)
         view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-        bundle["application/vnd.jupyter.widget-view+json"] = view
-    display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
+        more = {"application/vnd.jupyter.widget-view+json": view}
+    show_png(first, alt, more)  # GitHub's viewer, say, has no sliders: it takes the picture
 
 
-def slider_box(drawn: Callable[..., bytes], png: bytes, ranges: dict[str, tuple]):
+def slider_box(drawn: Callable[..., bytes], first: bytes, ranges: dict[str, tuple]):
     """Return a widget with a slider for each range, and the picture that follows them."""
     import ipywidgets
 
-    shown = ipywidgets.Image(value=png, format="png", layout={"max_width": "100%"})
+    shown = ipywidgets.Image(value=first, format="png", layout={"max_width": "100%"})
     made = {
         name: ipywidgets.FloatSlider(
             start, min=low, max=high, step=step, description=name, readout_format=".3f",

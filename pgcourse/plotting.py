@@ -3,11 +3,13 @@
 import io
 import os
 import sys
+from base64 import b64encode
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython import get_ipython
-from IPython.display import Image, display
+from IPython.display import display
 from matplotlib.figure import Figure
 from tqdm import tqdm
 from tqdm.auto import tqdm as tqdm_auto
@@ -16,18 +18,32 @@ from pgcourse import checks
 from pgcourse.history import History
 
 
-def picture(fig: Figure, alt: str) -> Image:
-    """Return a figure as a PNG picture with a text for those who cannot see it."""
+def png(fig: Figure) -> bytes:
+    """Return a figure as a PNG picture."""
     file = io.BytesIO()
     fig.savefig(file, format="png", dpi=90, bbox_inches="tight")
-    return Image(file.getvalue(), format="png", alt=alt)
+    return file.getvalue()
+
+
+def show_png(picture: bytes, alt: str, more: dict[str, Any] | None = None, **options):
+    """Display a PNG picture with a text for those who cannot see it.
+
+    Args:
+        picture: the file's content.
+        alt: the text.
+        more: the same thing in other forms, by MIME type; a program shows the one it likes best.
+        options: of IPython's `display`.
+    """
+    data = {"image/png": b64encode(picture).decode(), "text/plain": alt} | (more or {})
+    # IPython's Image would do, but the one in Colab (7.34) knows no alternative text.
+    return display(data, metadata={"image/png": {"alt": alt}}, raw=True, **options)
 
 
 def show_figure(fig: Figure, alt: str) -> None:
     """Display a figure once, with a text for those who cannot see it, and close it."""
     checks.instance("fig", fig, Figure, "a matplotlib Figure")
     checks.instance("alt", alt, str, "a text")
-    display(picture(fig, alt))
+    show_png(png(fig), alt)
     plt.close(fig)
 
 
@@ -94,8 +110,6 @@ class Monitor:
         self.bar.update()
         if history is None or not self.interval or self.ticks % self.interval:
             return
-        drawn = picture(plot_history(history), "returns and losses so far")
-        if self.plot is None:
-            self.plot = display(drawn, display_id=True)
-        else:
-            self.plot.update(drawn)
+        drawn, first = png(plot_history(history)), self.plot is None
+        where = {"display_id": True if first else self.plot.display_id, "update": not first}
+        self.plot = show_png(drawn, "returns and losses so far", **where) or self.plot

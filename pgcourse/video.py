@@ -6,12 +6,11 @@ from pathlib import Path
 import gymnasium as gym
 import imageio.v3 as iio
 import numpy as np
-from IPython.display import Image as Picture
-from IPython.display import display
 from PIL import Image
 
 from pgcourse import checks
 from pgcourse.history import Episode
+from pgcourse.plotting import show_png
 
 
 def render_episode(agent, env: gym.Env, seed: int) -> Episode:
@@ -58,7 +57,7 @@ def show_video(frames: list[np.ndarray], alt: str, fps: float = 20.0, every: int
         file, "PNG", save_all=True, append_images=small[1:],
         duration=1000.0 * every / fps, loop=0, optimize=True,
     )  # fmt: skip
-    display(Picture(file.getvalue(), format="png", alt=alt))
+    show_png(file.getvalue(), alt)
 
 
 def save_video(path: str | Path, frames: list[np.ndarray], fps: float = 20.0) -> None:

@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 from tests.budgets import shrink
 
 ROOT = Path(__file__).parents[1]
+SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 SHOWN = ("torch", "gymnasium", "numpy", "matplotlib", "IPython", "ipywidgets", "pillow")
 
 
@@ -65,14 +66,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--full", action="store_true", help="with the real training budgets")
     options = parser.parse_args()
-    try:
-        importlib.metadata.version("pgcourse")
-        sys.exit("pgcourse is installed here; expected a Python without it")
-    except importlib.metadata.PackageNotFoundError:
-        pass
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pretend(folder)
+        if not subprocess.call([sys.executable, "-c", "import pgcourse"], cwd=folder, **SILENT):
+            sys.exit("pgcourse is installed here; expected a Python without it")
         origin = folder / "origin.git"
         subprocess.run(["git", "clone", "-q", "--bare", ROOT, origin], check=True)
         lines = [

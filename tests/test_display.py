@@ -103,8 +103,8 @@ def test_a_notebook_is_shown_one_plot_that_is_redrawn(monkeypatch):
     with Monitor(10, 3) as monitor:
         for _ in range(10):
             monitor.tick(History())
-    assert show.call_count == 1  # after 3 ticks
-    assert show.return_value.update.call_count == 2  # after 6 and 9
+    assert [call.kwargs["update"] for call in show.call_args_list] == [False, True, True]
+    assert show.call_args.kwargs["display_id"] is show.return_value.display_id
     assert monitor.bar.update.call_count == 10
 
 
