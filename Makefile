@@ -1,12 +1,15 @@
 # A thin face: the work is done by pgcourse/tools. README says what to type without make.
 PYTHON ?= python3
 BIN := .venv/bin
+# These tests need more packages than the module does.
+NOT_LOWER := prose study notebooks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab notebooks demo study bench publish fuzz mutants clean
+.PHONY: help course test lab notebooks site serve browser-test colab-test lower-test demo study
+.PHONY: bench publish fuzz mutants clean
 
 help:            ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 course: .venv/ok ## run every notebook; results and HTML pages go to build/
 	$(BIN)/python -m pgcourse.tools.course
@@ -19,6 +22,22 @@ lab: .venv/ok    ## open JupyterLab on notebooks/
 
 notebooks: .venv/ok ## run every notebook and store its outputs in notebooks/
 	$(BIN)/python -m pgcourse.tools.course --update
+
+site: .venv/ok   ## build the course as web pages in build/site/, from the stored outputs
+	$(BIN)/python -m pgcourse.tools.site
+
+serve: .venv/ok  ## build the web pages and show them on localhost
+	$(BIN)/python -m pgcourse.tools.site --serve
+
+browser-test: .venv/ok tests/browser/.venv/ok ## test the pages and JupyterLab in a Chromium
+	cd tests/browser && .venv/bin/python -m pytest -s
+
+colab-test: .venv/ok ## run the notebooks in a pretended Colab, with small budgets
+	$(BIN)/python -m tests.hosted
+
+lower-test: tests/lower/.venv/ok ## tests and pretended Colab with the oldest versions admitted
+	tests/lower/.venv/bin/python -m pytest tests -W ignore $(NOT_LOWER:%=--ignore=tests/test_%.py)
+	tests/lower/.venv/bin/python -m tests.hosted
 
 demo: .venv/ok   ## train the teacher again and re-create demo.pkl
 	$(BIN)/python -m pgcourse.tools.demo
@@ -40,7 +59,7 @@ mutants: .venv/ok ## break the algorithm in many ways; the unit tests must notic
 	$(BIN)/python -m tests.mutants
 
 clean:           ## remove what was built, .venv included
-	rm -rf .venv tests/bench/.venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv tests/*/.venv tests/browser/node_modules build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find pgcourse tests notebooks -name __pycache__ -prune -exec rm -rf {} + 
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
@@ -52,8 +71,11 @@ clean:           ## remove what was built, .venv included
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-# Other libraries, which the course itself does not need.
-tests/bench/.venv/ok: tests/bench/requirements.txt
-	$(PYTHON) -m venv tests/bench/.venv
-	tests/bench/.venv/bin/python -m pip install --disable-pip-version-check -r $<
+# Environments for what the course itself does not need.
+tests/%/.venv/ok: tests/%/requirements.txt
+	$(PYTHON) -m venv tests/$*/.venv
+	tests/$*/.venv/bin/python -m pip install --disable-pip-version-check -r $<
+	@if [ -f tests/$*/package.json ]; then \
+	  cd tests/$* && npm install --no-package-lock --no-audit --no-fund || \
+	  { echo "Node.js with npm is needed for axe-core (Debian: apt-get install npm)"; exit 1; }; fi
 	@touch $@
