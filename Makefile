@@ -5,7 +5,7 @@ BIN := .venv/bin
 NOT_LOWER := prose study notebooks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab notebooks site serve browser-test colab-test lower-test demo study
+.PHONY: help course test lab notebooks exercises site serve browser-test colab-test lower-test demo study
 .PHONY: bench publish fuzz mutants clean
 
 help:            ## list the targets
@@ -38,6 +38,9 @@ colab-test: .venv/ok ## run the notebooks in a pretended Colab, with small budge
 lower-test: tests/lower/.venv/ok ## tests and pretended Colab with the oldest versions admitted
 	tests/lower/.venv/bin/python -m pytest tests -W ignore $(NOT_LOWER:%=--ignore=tests/test_%.py)
 	tests/lower/.venv/bin/python -m tests.hosted
+
+exercises: .venv/ok ## make the students' notebooks from notebooks/solutions/
+	$(BIN)/python -m pgcourse.tools.exercises
 
 demo: .venv/ok   ## train the teacher again and re-create demo.pkl
 	$(BIN)/python -m pgcourse.tools.demo

@@ -44,7 +44,7 @@ def test_spelling(tmp_path):
         (tmp_path / f"{path.stem}.txt").write_text(text, encoding="utf-8")
     places = [str(ROOT / name) for name in ("README.md", "Makefile", "pgcourse", "tests")]
     found = subprocess.run(
-        [sys.executable, "-m", "codespell_lib", "--skip", ".venv,node_modules", str(tmp_path), *places],
+        [sys.executable, "-m", "codespell_lib", "-S", ".venv,node_modules", str(tmp_path), *places],
         capture_output=True, text=True,
     )  # fmt: skip
     assert found.stdout == "" and found.returncode == 0, found.stdout + found.stderr

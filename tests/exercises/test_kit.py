@@ -1,0 +1,104 @@
+"""The students' notebooks: made from the solutions, without them, and marked by nbgrader."""
+
+import json
+import re
+
+import pytest
+
+from pgcourse.tools.exercises import (
+    EXERCISES,
+    ROOT,
+    SOLUTIONS,
+    grade,
+    report,
+    student_version,
+    write,
+)
+
+NAMES = sorted(path.stem for path in SOLUTIONS.glob("*.ipynb"))
+HIDDEN = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", re.DOTALL)
+
+
+def cells(path):
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+
+
+def role(cell):
+    return cell["metadata"].get("nbgrader", {})
+
+
+def test_the_committed_exercises_are_what_the_solutions_give():
+    assert write(check=True) == []
+    assert {path.stem for path in EXERCISES.glob("*.ipynb")} == set(NAMES)
+
+
+def test_a_changed_character_is_noticed(tmp_path):
+    name = NAMES[0]
+    text = (EXERCISES / f"{name}.ipynb").read_text(encoding="utf-8")
+    (tmp_path / f"{name}.ipynb").write_text(text.replace("five", "fife", 1), encoding="utf-8")
+    assert f"{name}.ipynb" in write(exercises=tmp_path, check=True)
+    assert "fife" in (tmp_path / f"{name}.ipynb").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_solution_is_in_the_students_files(name):
+    solved = cells(SOLUTIONS / f"{name}.ipynb")
+    texts = ["".join(cell["source"]) for cell in solved]
+    answers = [block for text in texts for _, block in HIDDEN.findall(text)]
+    answers += [text for text, cell in zip(texts, solved, strict=True)
+                if role(cell).get("solution") and cell["cell_type"] == "markdown"]  # fmt: skip
+    # A line that also stands outside of the answers, in a task or a docstring, is no secret.
+    open_part = "".join(HIDDEN.sub("", text) for text in texts if text not in answers)
+    secret = {line.strip() for answer in answers for line in answer.splitlines()}
+    secret = {line for line in secret if len(line) >= 16 and line not in open_part}
+    given = "\n".join("".join(cell["source"]) for cell in cells(EXERCISES / f"{name}.ipynb"))
+    checks = "".join(p.read_text(encoding="utf-8") for p in ROOT.glob("pgcourse/exercises/*.py"))
+    assert len(secret) > 20
+    assert [line for line in secret if line in given] == []
+    assert [line for line in secret if line in checks and len(line) >= 24] == []
+    assert "BEGIN SOLUTION" not in given and "HIDDEN TESTS" not in given
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_checks_are_locked_and_nothing_was_run(name):
+    for cell in cells(EXERCISES / f"{name}.ipynb"):
+        if role(cell).get("grade") and not role(cell).get("solution"):
+            assert cell["metadata"]["editable"] is False and role(cell)["checksum"]
+        assert not cell.get("outputs") and cell.get("execution_count") is None
+
+
+def half_solved(name):
+    """A student's notebook with every second answer filled in, and a check tampered with."""
+    notebook = json.loads((EXERCISES / f"{name}.ipynb").read_text(encoding="utf-8"))
+    answers = {role(c)["grade_id"]: c["source"] for c in cells(SOLUTIONS / f"{name}.ipynb")
+               if role(c).get("solution")}  # fmt: skip
+    solved = sorted(answers)[::2]
+    for cell in notebook["cells"]:
+        if role(cell).get("grade_id") in solved:
+            cell["source"] = answers[role(cell)["grade_id"]]
+    check = next(c for c in notebook["cells"] if role(c).get("grade_id", "").endswith("-check"))
+    check["source"] = "pass  # a student's idea of a check"
+    return json.dumps(notebook), len(solved), len(answers)
+
+
+@pytest.mark.parametrize("copy", ["solved", "untouched", "half"])
+def test_nbgrader_marks(tmp_path, copy):
+    """For real: the solutions get every point, the untouched copy none, half gets some."""
+    for name in NAMES:
+        text = {
+            "solved": lambda name=name: (SOLUTIONS / f"{name}.ipynb").read_text(encoding="utf-8"),
+            "untouched": lambda name=name: student_version(SOLUTIONS / f"{name}.ipynb"),
+            "half": lambda name=name: half_solved(name)[0],
+        }[copy]()
+        (tmp_path / f"{name}.ipynb").write_text(text, encoding="utf-8")
+    marks = grade(tmp_path)
+    print(f"\n{copy}\n{report(marks)}")
+    assert sorted(marks) == NAMES
+    for found in marks.values():
+        points, most = (sum(mark[k] for mark in found.values()) for k in (0, 1))
+        if copy == "solved":
+            assert points == most > 20
+        elif copy == "untouched":
+            assert points == 0
+        else:
+            assert 0.2 * most < points < 0.8 * most
