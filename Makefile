@@ -39,7 +39,7 @@ lower-test: tests/lower/.venv/ok ## tests and pretended Colab with the oldest ve
 	tests/lower/.venv/bin/python -m pytest tests -W ignore $(NOT_LOWER:%=--ignore=tests/test_%.py)
 	tests/lower/.venv/bin/python -m tests.hosted
 
-exercises: .venv/ok ## make the students' notebooks from notebooks/solutions/
+exercises: .venv/ok ## make the notebooks for students from the solutions
 	$(BIN)/python -m pgcourse.tools.exercises
 
 demo: .venv/ok   ## train the teacher again and re-create demo.pkl
