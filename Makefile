@@ -5,7 +5,8 @@ BIN := .venv/bin
 NOT_LOWER := prose study notebooks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab notebooks exercises site serve browser-test colab-test lower-test demo study
+.PHONY: help course test lab notebooks exercises slides student
+.PHONY: site serve browser-test colab-test lower-test demo study
 .PHONY: bench publish fuzz mutants clean
 
 help:            ## list the targets
@@ -41,6 +42,12 @@ lower-test: tests/lower/.venv/ok ## tests and pretended Colab with the oldest ve
 
 exercises: .venv/ok ## make the notebooks for students from the solutions
 	$(BIN)/python -m pgcourse.tools.exercises
+
+slides: .venv/ok ## make a deck of slides of each chapter, in build/slides/
+	$(BIN)/python -m pgcourse.tools.slides
+
+student: .venv/ok ## pack what a student needs, without solutions, in build/pgcourse-student.zip
+	$(BIN)/python -m pgcourse.tools.student
 
 demo: .venv/ok   ## train the teacher again and re-create demo.pkl
 	$(BIN)/python -m pgcourse.tools.demo

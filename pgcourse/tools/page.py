@@ -35,13 +35,17 @@ class MathMLRenderer(IPythonRenderer):
     multiline_math = block_math
 
 
-class PageExporter(HTMLExporter):
-    """nbconvert's page, with formulas as MathML and nothing loaded from elsewhere."""
+class MathMLPages:
+    """For an exporter of nbconvert's: formulas become MathML, and need no script."""
 
     @pass_context
     def markdown2html(self, context, source: str) -> str:
         """Convert Markdown with formulas to HTML."""
         return MarkdownWithMath(renderer=MathMLRenderer(escape=False)).render(source)
+
+
+class PageExporter(MathMLPages, HTMLExporter):
+    """nbconvert's page, with formulas as MathML."""
 
 
 def page(notebook: nbformat.NotebookNode, title: str) -> str:
