@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS += sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -35,14 +36,17 @@ def headings(path):
     return github | {title.replace(" ", "-") for title in titles}
 
 
-READ = [ROOT / "README.md", *NOTEBOOKS]
+READ = [ROOT / "README.md", ROOT / "notebooks" / "TEACHING.md", *NOTEBOOKS]
 
 
 def test_spelling(tmp_path):
     for path in NOTEBOOKS:  # pictures are long words, too
         text = "\n".join(cells(path, "markdown") + cells(path, "code"))
         (tmp_path / f"{path.stem}.txt").write_text(text, encoding="utf-8")
-    places = [str(ROOT / name) for name in ("README.md", "Makefile", "pgcourse", "tests")]
+    places = [
+        str(ROOT / name)
+        for name in ("README.md", "notebooks/TEACHING.md", "Makefile", "pgcourse", "tests")
+    ]
     found = subprocess.run(
         [sys.executable, "-m", "codespell_lib", "-S", ".venv,node_modules", str(tmp_path), *places],
         capture_output=True, text=True,

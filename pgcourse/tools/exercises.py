@@ -7,6 +7,7 @@ with `nbgrader autograde` and prints the points.
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,9 @@ SOLUTIONS, EXERCISES = ROOT / "notebooks" / "solutions", ROOT / "notebooks" / "e
 STEPS = [CheckCellMetadata, ClearSolutions, ClearHiddenTests, ClearOutput, LockCells,
          ComputeChecksums]  # fmt: skip
 STUBS = {"code_stub": {"python": "...  # your answer"}, "text_stub": "Your answer here."}
+GUIDE = ROOT / "notebooks" / "TEACHING.md"
+MARKS = re.compile(r"(<!-- table -->\n).*?(<!-- /table -->)", re.DOTALL)
+HEADING = re.compile(r"## Exercise (\d+) · (.+?) \*\((\d+) min, (\d+) points?\)\*")
 CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "pgcourse"
 c.ClearSolutions.code_stub = {code_stub!r}
@@ -119,6 +123,30 @@ def report(marks: dict[str, dict[str, tuple]]) -> str:
     return "\n".join(lines)
 
 
+def table(solutions: Path = SOLUTIONS) -> str:
+    """Return a Markdown table of the exercises, from their headings."""
+    lines = ["| exercise | minutes | points |", "|---|---|---|"]
+    for path in sorted(solutions.glob("*.ipynb")):
+        rows = [
+            found.groups()
+            for cell in nbformat.read(path, as_version=4).cells
+            if (found := HEADING.match(cell.source))
+        ]
+        lines += [f"| {path.stem} {number}. {title} | {m} | {p} |" for number, title, m, p in rows]
+        lines.append(f"| **{path.stem}, all** | {sum(int(row[2]) for row in rows)} "
+                     f"| {sum(int(row[3]) for row in rows)} |")  # fmt: skip
+    return "\n".join(lines)
+
+
+def fill(guide: Path = GUIDE, check: bool = False) -> list[str]:
+    """Write the table between the marks of the teacher's guide; return its name if it changed."""
+    text = guide.read_text(encoding="utf-8")
+    new = MARKS.sub(lambda found: f"{found[1]}{table()}\n{found[2]}", text)
+    if new != text and not check:
+        guide.write_text(new, encoding="utf-8")
+    return [guide.name] if new != text else []
+
+
 def main() -> int:
     """Make, check or grade."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -128,7 +156,7 @@ def main() -> int:
     if options.grade:
         print(report(grade(options.grade)))
         return 0
-    stale = write(check=options.check)
+    stale = write(check=options.check) + fill(check=options.check)
     print(*(f"{name}: {'stale' if options.check else 'written'}" for name in stale), sep="\n")
     return int(options.check and bool(stale))
 

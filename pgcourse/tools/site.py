@@ -42,10 +42,10 @@ def prepare(path: Path) -> str:
 def readme() -> str:
     """Return README.md with its links as they are on the site."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    text = re.sub(r"\]\(notebooks/([\w.]+)\)", r"](\1)", text)
-    return text.replace("# pgcourse\n", "# About the course\n", 1).replace(
-        "[LICENSE](LICENSE)", "the file LICENSE"
-    )
+    text = re.sub(r"\]\(notebooks/((?!TEACHING)[\w./]+)\)", r"](\1)", text)
+    for name in ("LICENSE", "notebooks/TEACHING.md"):  # not on the site
+        text = text.replace(f"[{name}]({name})", f"`{name}`")
+    return text.replace("# pgcourse\n", "# About the course\n", 1)
 
 
 def build(out: Path = OUT) -> int:
@@ -62,6 +62,9 @@ def build(out: Path = OUT) -> int:
         (source / path.name).write_text(prepare(path), encoding="utf-8")
         if path.with_suffix(".png").exists():
             shutil.copy(path.with_suffix(".png"), source)
+    (source / "exercises").mkdir()
+    for path in sorted((ROOT / "notebooks" / "exercises").glob("*.ipynb")):
+        (source / "exercises" / path.name).write_text(prepare(path), encoding="utf-8")
     (source / "readme.md").write_text(readme(), encoding="utf-8")
     command = [sys.executable, "-m", "sphinx", "-qW", "--keep-going", "-b", "html", source, out]
     code = subprocess.call([*map(str, command)])

@@ -9,6 +9,7 @@ from pgcourse.tools.exercises import (
     EXERCISES,
     ROOT,
     SOLUTIONS,
+    fill,
     grade,
     report,
     student_version,
