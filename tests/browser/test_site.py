@@ -8,12 +8,9 @@ import pytest
 from conftest import ROOT, SCREENSHOTS
 from PIL import Image
 
-NAMES = [
-    "index",
-    *sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")),
-    "readme",
-]
-CHAPTERS = NAMES[1:-1]
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+EXERCISES = [f"exercises/{p.stem}" for p in (ROOT / "notebooks" / "exercises").glob("*.ipynb")]
+NAMES = ["index", *CHAPTERS, *EXERCISES, "readme"]
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {"laptop": (1280, 800), "phone": (360, 740)}
 
@@ -97,7 +94,7 @@ def test_a_phone_scrolls_down_only(watched, site, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_axe_finds_nothing(watched, site, name, size, dark):
     """WCAG 2.1 A and AA, with contrast, and headings in order."""
-    page = opened(watched, site, name, size, dark).page
+    page, mode = opened(watched, site, name, size, dark).page, "dark" if dark else "light"
     page.add_script_tag(path=str(AXE))
     found = page.evaluate(
         """async () => (await axe.run(document, {
@@ -106,7 +103,7 @@ def test_axe_finds_nothing(watched, site, name, size, dark):
         })).violations.map(v => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 200),
                                  v.nodes[0].failureSummary])"""
     )
-    page.screenshot(path=SCREENSHOTS / f"{name}_{size}_{'dark' if dark else 'light'}.png")
+    page.screenshot(path=SCREENSHOTS / f"{name.replace('/', '_')}_{size}_{mode}.png")
     assert found == []
 
 
