@@ -161,7 +161,7 @@ class OtherDDPG(DDPGAgent):
     def select_action(self, obs: np.ndarray) -> np.ndarray:
         """Return an exploring action."""
         if self.total_steps < self.initial_random_steps:
-            return (2 * self.rng.random(self.act_dim) - 1).astype(np.float32)
+            return (1 - 2 * self.rng.random(self.act_dim)).astype(np.float32)
         return np.clip(self.noise.sample() + self.policy(obs), -1, 1).astype(np.float32)
 
     def sample(self) -> Batch:
@@ -268,7 +268,7 @@ def outcome(test: Callable, kind: type[DDPGAgent]) -> str | None:
     try:
         test(factory(kind))
     except AssertionError as error:
-        return str(error) or "its assertion"
+        return (str(error) or "its assertion").splitlines()[0]
     except Exception as error:
         expect(False, f"Your test breaks down instead of failing: {type(error).__name__}: {error}")
     return None

@@ -1,0 +1,417 @@
+"""The grader of the museum: right tests are accepted, wrong ones get the hint that fits."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pgcourse import BCAgent, DDPGAgent
+from pgcourse.exercises.bugs import EXHIBITS, OtherBC, OtherDDPG, check_bug, factory
+from pgcourse.tools.exercises import SOLUTIONS
+
+PASSES, BREAKS = "passes the exhibit", "breaks down"
+WRONG_AGENT, DETAIL = "course's own agent, which is right", "right agent that is written diff"
+
+
+def lived(make_agent, steps=40, **options):
+    agent = make_agent(**options)
+    agent.train(steps, plotting_interval=0)
+    return agent
+
+
+def eq7(agent, batch):
+    with torch.no_grad():
+        next_q = agent.critic_target(batch.next_obs, agent.actor_target(batch.next_obs))
+        target = batch.reward + agent.gamma * (1 - batch.terminated) * next_q
+        return ((agent.critic(batch.obs, batch.action) - target) ** 2).mean().item()
+
+
+def gaps(make_agent, n=2_000):
+    agent = make_agent(initial_random_steps=0)
+    obs = agent.reset()
+    return np.array([agent.select_action(obs) - agent.policy(obs) for _ in range(n)])
+
+
+def warm_up(make_agent, n=1_000):
+    agent = make_agent(initial_random_steps=n)
+    obs = agent.reset()
+    return np.array([agent.select_action(obs) for _ in range(n)])
+
+
+# One function for each test: a test is right if it raises AssertionError at the right agents.
+
+
+def signs(make):
+    assert 0.4 < np.mean(gaps(make) > 0) < 0.6, "most pushes have one sign"
+
+
+def median(make):
+    assert abs(np.median(gaps(make))) < 0.02
+
+
+def noise_is_there(make):
+    assert gaps(make).std() > 0
+
+
+def noise_is_wide(make):
+    assert gaps(make).std() > 0.5
+
+
+def noise_stream(make):
+    median(make)
+    assert type(make()).select_action is DDPGAgent.select_action, "not the course's method"
+
+
+def stored_flags(make):
+    agent = make()
+    for _ in range(200):
+        agent.step(np.array([0.5], dtype=np.float32))
+    assert agent.memory.data.terminated[199] == 0, "the last step terminated"
+
+
+def trained_flags(make):
+    assert lived(make, 210).memory.data.terminated[:210].sum() == 0
+
+
+def early_flags(make):
+    assert lived(make, 40).memory.data.terminated[:40].sum() == 0
+
+
+def flags_are_set(make):
+    assert lived(make, 200).memory.data.terminated[199] == 1
+
+
+def own_sample(make):
+    trained_flags(make)
+    assert type(make()).sample is DDPGAgent.sample
+
+
+def starts_differ(make):
+    agent = make()
+    assert (agent.reset().copy() != agent.reset().copy()).any()
+
+
+def stored_starts_differ(make):
+    rows = lived(make, 401).memory.data.obs
+    assert not np.array_equal(rows[0], rows[200])
+
+
+def one_start(make):
+    assert make().reset().shape == (3,)
+
+
+def starts_agree(make):
+    agent = make()
+    assert np.array_equal(agent.reset().copy(), agent.reset().copy())
+
+
+def starts_and_name(make):
+    starts_differ(make)
+    assert "Other" not in type(make()).__name__
+
+
+def by_eq7(make):
+    agent = lived(make)
+    batch = agent.sample()
+    assert abs(agent.critic_objective(batch)[0].item() / eq7(agent, batch) - 1) < 1e-3
+
+
+def no_loss_at_the_target(make):
+    agent = lived(make)
+    batch = agent.sample()
+    with torch.no_grad():
+        agent.critic.net[-1].weight.mul_(100)
+        next_q = agent.critic_target(batch.next_obs, agent.actor_target(batch.next_obs))
+        q = agent.critic(batch.obs, batch.action)
+    batch = batch._replace(reward=q - agent.gamma * (1 - batch.terminated) * next_q)
+    assert agent.critic_objective(batch)[0].item() < 1e-3, "every row is at its target"
+
+
+def loss_is_scalar(make):
+    agent = lived(make)
+    assert agent.critic_objective(agent.sample())[0].shape == ()
+
+
+def loss_is_zero(make):
+    agent = lived(make)
+    assert agent.critic_objective(agent.sample())[0].item() < 1e-9
+
+
+def loss_by_seed(make):
+    agent = lived(make)
+    assert abs(agent.critic_objective(agent.sample())[0].item() - REFERENCE) < 1e-4
+
+
+REFERENCE = (lambda a: a.critic_objective(a.sample())[0].item())(lived(factory(DDPGAgent)))
+
+
+def few_at_the_ends(make):
+    assert np.mean(np.abs(warm_up(make)) > 0.99) < 0.05
+
+
+def deviation(make):
+    assert abs(warm_up(make).std() - 1 / np.sqrt(3)) < 0.05, "not the deviation of uniform draws"
+
+
+def in_range(make):
+    assert np.abs(warm_up(make)).max() <= 1
+
+
+def none_above_a_half(make):
+    assert np.abs(warm_up(make)).max() < 0.5
+
+
+def first_draw(make):
+    actions = warm_up(make)
+    few_at_the_ends(make)
+    assert abs(actions[0, 0] - warm_up(factory(DDPGAgent))[0, 0]) < 1e-6
+
+
+def fast_rows(make):
+    assert lived(make).sample().obs[-8:, -1].min() > 6.9
+
+
+def counted_rows(make):
+    assert (lived(make).sample().obs[:, -1] >= 7).sum() >= 8
+
+
+def batch_size(make):
+    assert len(lived(make).sample().obs) == 24
+
+
+def first_rows(make):
+    assert (lived(make).sample().obs[:8, -1] >= 7).all()
+
+
+def drawn_from_demo_memory(make):
+    agent = lived(make)
+    before = agent.demo_memory.rng.bit_generator.state
+    agent.sample()
+    assert agent.demo_memory.rng.bit_generator.state != before
+
+
+def by_eq2(make):
+    agent = lived(make, lambda1=0.0, q_filter=False)
+    batch = agent.sample()
+    with torch.no_grad():
+        wanted = ((agent.actor(batch.obs[-8:]) - batch.action[-8:]) ** 2).sum().item() / 8
+    assert abs(agent.actor_objective(batch)[0].item() - wanted) < 1e-5
+
+
+def weight_is_linear_and_right(make):
+    agent = lived(make, lambda1=0.0, lambda2=8.0, q_filter=False)
+    batch = agent.sample()
+    with torch.no_grad():
+        distance = ((agent.actor(batch.obs[-8:]) - batch.action[-8:]) ** 2).sum().item()
+    assert abs(agent.actor_objective(batch)[0].item() / distance - 1) < 1e-4
+
+
+def cloning_is_positive(make):
+    agent = lived(make, lambda1=0.0, q_filter=False)
+    assert agent.actor_objective(agent.sample())[0].item() > 0
+
+
+def summed(make):
+    agent = lived(make, lambda1=0.0, q_filter=False)
+    batch = agent.sample()
+    wanted = ((agent.actor(batch.obs[-8:]) - batch.action[-8:]) ** 2).sum().item()
+    assert abs(agent.actor_objective(batch)[0].item() - wanted) < 1e-5
+
+
+def eq2_and_name(make):
+    by_eq2(make)
+    assert type(make()) is BCAgent, "somebody else's agent"
+
+
+def gradient(make):
+    agent = lived(make)
+    batch, weights = agent.sample(), list(agent.critic.parameters())
+    with torch.no_grad():
+        next_q = agent.critic_target(batch.next_obs, agent.actor_target(batch.next_obs))
+        target = batch.reward + agent.gamma * (1 - batch.terminated) * next_q
+    loss = ((agent.critic(batch.obs, batch.action) - target) ** 2).mean()
+    found = torch.autograd.grad(agent.critic_objective(batch)[0], weights)
+    pairs = zip(torch.autograd.grad(loss, weights), found, strict=True)
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in pairs)
+
+
+def slow_critic_counts(make):
+    agent = lived(make)
+    batch = agent.sample()
+    before = agent.critic_objective(batch)[0].item()
+    with torch.no_grad():
+        agent.critic_target.net[-1].bias.add_(100.0)
+    assert agent.critic_objective(batch)[0].item() > before + 1, "the slow critic has no say"
+
+
+def value_at_the_start(make):
+    agent = make()
+    for _ in range(20):
+        agent.step(np.zeros(1, dtype=np.float32))
+    batch = agent.sample()
+    assert abs(agent.critic_objective(batch)[0].item() - eq7(agent, batch)) < 1e-3
+
+
+def no_gradient_at_all(make):
+    agent = lived(make)
+    assert not agent.critic_objective(agent.sample())[0].requires_grad
+
+
+def target_grad_and_rng(make):
+    slow_critic_counts(make)
+    agent = lived(make)
+    before = agent.memory.rng.bit_generator.state
+    agent.sample()
+    assert agent.memory.rng.bit_generator.state != before
+
+
+def same_answers(make):
+    agent = make()
+    obs = np.ones((50, 3), dtype=np.float32)
+    assert np.ptp(agent.policy(obs)) < 1e-6
+
+
+def answers_of_the_actor(make):
+    agent, obs = make(), np.ones((5, 3), dtype=np.float32)
+    with torch.no_grad():
+        assert np.allclose(agent.policy(obs), agent.actor(torch.from_numpy(obs)).numpy())
+
+
+def shape_of_answers(make):
+    assert make().policy(np.ones((5, 3), dtype=np.float32)).shape == (5, 1)
+
+
+def answers_are_zero(make):
+    assert not make().policy(np.ones((5, 3), dtype=np.float32)).any()
+
+
+def policy_and_actions(make):
+    same_answers(make)
+    agent = make(initial_random_steps=5)
+    first = agent.select_action(agent.reset())
+    assert abs(first[0] - FIRST) < 1e-6
+
+
+FIRST = (lambda a: a.select_action(a.reset())[0])(factory(DDPGAgent)(initial_random_steps=5))
+
+
+def two_lives(make):
+    one, two = lived(make, 30), lived(make, 30)
+    two.test(seed=1)
+    for agent in (one, two):
+        agent.train(5, plotting_interval=0)
+    assert np.array_equal(one.memory.data.next_obs[:35], two.memory.data.next_obs[:35])
+
+
+def state_of_the_world(make):
+    agent = lived(make, 30)
+    before = np.array(agent.env.unwrapped.state)
+    agent.test(seed=1)
+    assert np.array_equal(agent.env.unwrapped.state, before), "the world has moved on"
+
+
+def test_has_a_score(make):
+    assert lived(make, 30).test(seed=1).score <= 0
+
+
+def test_changes_training(make):
+    agent = lived(make, 30)
+    before = np.array(agent.env.unwrapped.state)
+    agent.test(seed=1)
+    assert not np.array_equal(agent.env.unwrapped.state, before)
+
+
+def lives_of_the_course(make):
+    two_lives(make)
+    assert np.array_equal(lived(make, 30).memory.data.action[:30], COURSE)
+
+
+COURSE = lived(factory(DDPGAgent), 30).memory.data.action[:30].copy()
+
+RIGHT = {
+    "noise": [signs, median],
+    "end": [stored_flags, trained_flags],
+    "start": [starts_differ, stored_starts_differ],
+    "columns": [by_eq7, no_loss_at_the_target],
+    "warm-up": [few_at_the_ends, deviation],
+    "batch": [fast_rows, counted_rows],
+    "weight": [by_eq2, weight_is_linear_and_right],
+    "network": [gradient, slow_critic_counts],
+    "evaluation": [same_answers, answers_of_the_actor],
+    "test": [two_lives, state_of_the_world],
+}
+WRONG = {
+    "noise": [(noise_is_there, PASSES), (noise_is_wide, WRONG_AGENT), (noise_stream, DETAIL)],
+    "end": [(early_flags, PASSES), (flags_are_set, WRONG_AGENT), (own_sample, DETAIL)],
+    "start": [(one_start, PASSES), (starts_agree, WRONG_AGENT), (starts_and_name, DETAIL)],
+    "columns": [(loss_is_scalar, PASSES), (loss_is_zero, WRONG_AGENT), (loss_by_seed, DETAIL)],
+    "warm-up": [(in_range, PASSES), (none_above_a_half, WRONG_AGENT), (first_draw, DETAIL)],
+    "batch": [
+        (batch_size, PASSES), (first_rows, WRONG_AGENT), (drawn_from_demo_memory, DETAIL),
+    ],
+    "weight": [(cloning_is_positive, PASSES), (summed, WRONG_AGENT), (eq2_and_name, DETAIL)],
+    "network": [
+        (value_at_the_start, PASSES), (no_gradient_at_all, WRONG_AGENT),
+        (target_grad_and_rng, DETAIL),
+    ],
+    "evaluation": [
+        (shape_of_answers, PASSES), (answers_are_zero, WRONG_AGENT), (policy_and_actions, DETAIL),
+    ],
+    "test": [
+        (test_has_a_score, PASSES), (test_changes_training, WRONG_AGENT),
+        (lives_of_the_course, DETAIL),
+    ],
+}  # fmt: skip
+right_cases = [pytest.param(n, t, id=f"{n}-{t.__name__}") for n, ts in RIGHT.items() for t in ts]
+wrong_cases = [
+    pytest.param(n, t, hint, id=f"{n}-{t.__name__}") for n, ts in WRONG.items() for t, hint in ts
+]
+for helper in (test_has_a_score, test_changes_training):
+    helper.__test__ = False  # answers, not tests of ours
+
+
+@pytest.mark.parametrize(("name", "answer"), right_cases)
+def test_right_tests_are_accepted(name, answer, capsys):
+    check_bug(name, answer)
+    assert capsys.readouterr().out.startswith("Right.")
+
+
+@pytest.mark.parametrize(("name", "answer", "hint"), wrong_cases)
+def test_wrong_tests_get_the_hint_that_fits(name, answer, hint):
+    with pytest.raises(AssertionError, match=hint):
+        check_bug(name, answer)
+
+
+@pytest.mark.parametrize("name", EXHIBITS)
+def test_an_untouched_test_and_a_broken_one_get_a_hint(name):
+    with pytest.raises(AssertionError, match=PASSES):
+        check_bug(name, lambda make_agent: ...)
+    with pytest.raises(AssertionError, match=f"{BREAKS}.*ZeroDivisionError"):
+        check_bug(name, lambda make_agent: 1 / 0)
+    with pytest.raises(AssertionError, match="Write a function"):
+        check_bug(name, ...)
+
+
+@pytest.mark.parametrize("name", EXHIBITS)
+def test_an_exhibit_trains_and_looks_plausible(name):
+    agent = lived(factory(EXHIBITS[name][0]), 120)
+    assert np.isfinite(list(agent.update_model().values())).all()
+    assert np.abs(agent.policy(np.ones((4, 3), dtype=np.float32))).max() <= 1
+
+
+@pytest.mark.parametrize("kind", [DDPGAgent, BCAgent])
+def test_the_second_right_agent_is_another_one(kind):
+    other = {DDPGAgent: OtherDDPG, BCAgent: OtherBC}[kind]
+    assert issubclass(other, kind) and len(vars(other)) >= 4
+    one, two = (lived(factory(k), 60) for k in (kind, other))
+    assert not np.array_equal(one.policy(np.ones(3)), two.policy(np.ones(3)))
+
+
+def test_the_solutions_are_right():
+    cells = json.loads((SOLUTIONS / "bugs.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    space = {}
+    for text in code:
+        if "show_" not in text or "import" in text:
+            exec(text, space)
