@@ -23,7 +23,8 @@ def number(name: str, answer: Any) -> float:
     """Return an answer as a float; a hint if it is missing or no number."""
     expect(answer is not ... and answer is not None, f"{name} has no answer yet.")
     try:
-        return float(answer)
+        # A tensor with a gradient gives a warning, and nbgrader takes warnings for failures.
+        return float(answer.detach() if isinstance(answer, torch.Tensor) else answer)
     except (TypeError, ValueError):
         expect(False, f"{name} should be a number; got {answer!r}.")
         raise
