@@ -10,8 +10,18 @@ ROOT = Path(__file__).parents[1]
 # From the ground up: a file may import only files of a line above its own.
 LAYERS = [
     {"checks", "files", "history", "listing"},
-    {"seeding", "buffer", "noise", "networks", "envs", "equations", "optim", "plotting"},
-    {"evaluation", "explore", "video", "study", "demos", "checkpoint", "compiled"},
+    {
+        "seeding",
+        "buffer",
+        "noise",
+        "networks",
+        "envs",
+        "equations",
+        "normalize",
+        "optim",
+        "plotting",
+    },
+    {"evaluation", "explore", "video", "study", "demos", "checkpoint", "compiled", "her"},
     {"training", "optimal"},
     {"ddpg"},
     {"bc"},
@@ -46,7 +56,7 @@ def test_every_file_imports_only_files_below_it():
 def test_what_a_learner_reads_stays_small():
     lines = {path.name: path.read_text().count("\n") for path in (ROOT / "pgcourse").glob("*.py")}
     assert {name: n for name, n in lines.items() if n > 220} == {}
-    assert sum(lines.values()) <= 2_160
+    assert sum(lines.values()) <= 2_360
 
 
 def test_public_names_exist_and_have_docstrings():
