@@ -1,6 +1,7 @@
 """DDPG with behavior cloning from demonstrations (Nair et al. 2017)."""
 
 import gymnasium as gym
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,6 +71,12 @@ class BCAgent(DDPGAgent):
             self.obs_dim, self.act_dim, len(demo), demo_batch_size, seed + 1
         )
         self.demo_memory.extend(plain(row, self.obs_dim, self.act_dim) for row in demo)
+
+    @staticmethod
+    def demo_rows(*columns: np.ndarray) -> list[tuple]:
+        """Return the demonstrations that a demonstration buffer was filled with."""
+        rows = zip(*columns, strict=True)
+        return [(o, a, float(r), n, bool(t)) for o, a, r, n, t in rows]
 
     def sample(self) -> Batch:
         """Draw N replayed transitions followed by N_D demonstrations."""

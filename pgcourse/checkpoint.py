@@ -8,13 +8,9 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from pgcourse.buffer import ReplayBuffer
 from pgcourse.files import write_atomically
 from pgcourse.history import History
 
-MODULES = (
-    "actor", "critic", "actor_target", "critic_target", "actor_optimizer", "critic_optimizer",
-)  # fmt: skip
 KEYS = {
     "agent", "environment", "settings", "modules", "numbers", "buffers", "noise", "streams", "obs",
     "episode_start", "episode_actions", "history",
@@ -28,9 +24,14 @@ def environment(env: gym.Env) -> str:
     return f"{name} {env.observation_space.shape} {env.action_space.shape}"
 
 
-def buffers(agent) -> dict[str, ReplayBuffer]:
+def modules(agent) -> dict[str, Any]:
+    """Return the agent's networks, optimisers and normalizer by name."""
+    return {key: value for key, value in vars(agent).items() if hasattr(value, "state_dict")}
+
+
+def buffers(agent) -> dict[str, Any]:
     """Return the agent's buffers by name."""
-    return {key: value for key, value in vars(agent).items() if isinstance(value, ReplayBuffer)}
+    return {key: value for key, value in vars(agent).items() if hasattr(value, "sample_batch")}
 
 
 def streams(agent) -> dict[str, np.random.Generator]:
@@ -47,7 +48,7 @@ def snapshot(agent) -> dict[str, Any]:
         "agent": type(agent).__name__,
         "environment": environment(agent.env),
         "settings": agent.settings,
-        "modules": {key: getattr(agent, key).state_dict() for key in MODULES},
+        "modules": {key: module.state_dict() for key, module in modules(agent).items()},
         "numbers": {key: getattr(agent, key) for key in NUMBERS},
         "buffers": {
             key: {"stored": buffer.stored, "data": [torch.from_numpy(c) for c in buffer.rows()]}
@@ -105,9 +106,7 @@ def load_agent(agent_class: type, path: str | Path, env: gym.Env):
     extra = {}
     if "demo_memory" in state["buffers"]:
         columns = [column.numpy() for column in state["buffers"]["demo_memory"]["data"]]
-        extra["demo"] = [
-            (o, a, float(r), n, bool(t)) for o, a, r, n, t in zip(*columns, strict=True)
-        ]
+        extra["demo"] = agent_class.demo_rows(*columns)
     agent = agent_class(env, **state["settings"], **extra)
     restore(agent, state)
     return agent
@@ -133,8 +132,8 @@ def restore(agent, state: dict[str, Any]) -> None:
         raise ValueError(
             f"path: got a checkpoint with settings {state['settings']}; expected {agent.settings}"
         )
-    for key in MODULES:
-        getattr(agent, key).load_state_dict(state["modules"][key])
+    for key, module in modules(agent).items():
+        module.load_state_dict(state["modules"][key])
     for key in NUMBERS:
         setattr(agent, key, state["numbers"][key])
     for key, buffer in buffers(agent).items():
@@ -145,15 +144,18 @@ def restore(agent, state: dict[str, Any]) -> None:
     agent.history = History(**state["history"])
     agent.episode_start = state["episode_start"]
     agent.episode_actions = [np.float32(action) for action in state["episode_actions"]]
-    agent.obs = replay(agent) if state["obs"] is not None else None
+    agent.obs, agent.episode_obs = None, []
+    if state["obs"] is not None:
+        agent.episode_obs = replay(agent)
+        agent.obs = agent.episode_obs[-1]
     if agent.obs is not None and agent.obs.tolist() != state["obs"]:
         raise ValueError("env: got other observations than before; expected a repeatable one")
     for key, rng in streams(agent).items():
         rng.bit_generator.state = state["streams"][key]
 
 
-def replay(agent) -> np.ndarray:
-    """Play the running episode again and return its last obs.
+def replay(agent) -> list[np.ndarray]:
+    """Play the running episode again and return each obs of it.
 
     This puts back any environment whose steps follow from its seed and the actions, its
     time limit included, without knowing what is inside.
@@ -161,7 +163,7 @@ def replay(agent) -> np.ndarray:
     seed, stream = agent.episode_start
     if seed is None:
         agent.env.unwrapped.np_random.bit_generator.state = stream
-    obs, _ = agent.env.reset(seed=seed)
+    seen = [np.array(agent.env.reset(seed=seed)[0])]
     for action in agent.episode_actions:
-        obs = agent.env.step(action)[0]
-    return obs
+        seen.append(np.array(agent.env.step(action)[0]))
+    return seen

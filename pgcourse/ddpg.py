@@ -77,8 +77,7 @@ class DDPGAgent:
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(for_weights)
-            self.actor = Actor(self.obs_dim, self.act_dim).to(self.device)
-            self.critic = Critic(self.obs_dim + self.act_dim).to(self.device)
+            self.actor, self.critic = (network.to(self.device) for network in self.make_networks())
         self.actor_target = copy.deepcopy(self.actor).requires_grad_(False)
         self.critic_target = copy.deepcopy(self.critic).requires_grad_(False)
         self.actor_optimizer = self.make_optimizer(self.actor, self.actor_lr)
@@ -92,6 +91,10 @@ class DDPGAgent:
         self.score = 0.0
         self.total_steps = self.first_step = self.last_step = 0
         self.history = History()
+
+    def make_networks(self) -> tuple[Actor, Critic]:
+        """Return a new actor and a new critic."""
+        return Actor(self.obs_dim, self.act_dim), Critic(self.obs_dim + self.act_dim)
 
     def make_optimizer(self, network: nn.Module, lr: float) -> torch.optim.Optimizer:
         """Return Adam for a network; AMSGrad lets its steps shrink when gradients do."""
@@ -124,7 +127,7 @@ class DDPGAgent:
         if self.obs is None:
             self.reset()
         next_obs, reward, terminated, truncated, _ = self.env.step(action)
-        self.memory.store(self.obs, action, reward, next_obs, terminated)
+        self.remember(action, reward, next_obs, terminated)
         self.episode_actions.append(np.array(action, dtype=np.float32))
         self.total_steps += 1
         self.score += float(reward)
@@ -133,6 +136,10 @@ class DDPGAgent:
             self.history.add_episode(self.total_steps, self.score)
             self.obs = None
         return next_obs, float(reward), terminated, truncated
+
+    def remember(self, action, reward, next_obs, terminated) -> None:
+        """Store a transition that starts in the current obs."""
+        self.memory.store(self.obs, action, reward, next_obs, terminated)
 
     def sample(self) -> Batch:
         """Draw a batch from the replay buffer, as tensors on the agent's device."""

@@ -2,7 +2,7 @@
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.wrappers import RescaleAction
 
@@ -34,11 +34,44 @@ class ActionNormalizer(RescaleAction):
         return 2.0 * (np.asarray(action) - low) / (high - low) - 1.0
 
 
-def make_env(env_id: str, render_mode: str | None = None) -> ActionNormalizer:
+class FlatGoal(gym.ObservationWrapper, RecordConstructorArgs):
+    """One flat obs for an environment with goals: observation, achieved goal, desired goal.
+
+    Args:
+        env: its observations are a Dict of these three, each a flat Box (gymnasium-robotics'
+            GoalEnv); it has a method compute_reward(achieved, goal, info).
+
+    Raises:
+        TypeError, ValueError: the environment is of another kind.
+    """
+
+    KEYS = ("observation", "achieved_goal", "desired_goal")
+
+    def __init__(self, env: gym.Env):
+        RecordConstructorArgs.__init__(self)  # as above
+        gym.ObservationWrapper.__init__(self, env)
+        found = env.observation_space
+        if not isinstance(found, Dict) or set(found) != set(self.KEYS):
+            expected = f"expected a Dict of {', '.join(self.KEYS)}"
+            raise TypeError(f"env.observation_space: got {found}; {expected}")
+        spaces = [found[key] for key in self.KEYS]
+        for key, space in zip(self.KEYS, spaces, strict=True):
+            check_box(f"env.observation_space[{key!r}]", space)
+        low, high = (np.concatenate([getattr(s, end) for s in spaces]) for end in ("low", "high"))
+        self.observation_space = Box(low, high, dtype=np.float64)
+        self.goal_dim = spaces[2].shape[0]
+
+    def observation(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the three parts behind each other."""
+        return np.concatenate([observation[key] for key in self.KEYS])
+
+
+def make_env(env_id: str, render_mode: str | None = None) -> gym.Wrapper:
     """Make a gymnasium environment whose actions lie in [-1, 1].
 
     Args:
-        env_id: a registered name such as "Pendulum-v1".
+        env_id: a registered name such as "Pendulum-v1"; observations of an environment with
+            goals become flat: see `FlatGoal`.
         render_mode: None, or "rgb_array" for pictures.
 
     Raises:
@@ -52,7 +85,8 @@ def make_env(env_id: str, render_mode: str | None = None) -> ActionNormalizer:
         raise ValueError(
             f"env_id: got {env_id!r}; expected a registered name such as 'Pendulum-v1' ({error})"
         ) from error
-    return ActionNormalizer(env)
+    env = ActionNormalizer(env)
+    return FlatGoal(env) if isinstance(env.observation_space, Dict) else env
 
 
 def check_spaces(env: gym.Env) -> tuple[int, int]:

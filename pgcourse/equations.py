@@ -26,6 +26,23 @@ def td_target(reward: Tensor, next_q: Tensor, terminated: Tensor, gamma: float) 
     return (reward + gamma * (1.0 - terminated) * next_q).detach()
 
 
+def clip_target(target: Tensor, gamma: float) -> Tensor:
+    """Return targets within the returns of rewards in [-1, 0], 08 Eq. 4: [−1 / (1 − γ), 0].
+
+    Args:
+        target: (B,), from `td_target`.
+        gamma: discount per step, below 1.
+
+    Raises:
+        ValueError: target is not (B,), or gamma is 1 and no bound exists.
+    """
+    check_same_shape(target=target)
+    gamma = checks.real("gamma", gamma, 0.0, 1.0)
+    if gamma == 1.0:
+        raise ValueError("gamma: got 1.0; expected a number below 1: returns have no bound at 1")
+    return target.clamp(-1.0 / (1.0 - gamma), 0.0)
+
+
 def critic_loss(q: Tensor, target: Tensor) -> Tensor:
     """Return the mean squared TD error, 03 Eq. 7.
 

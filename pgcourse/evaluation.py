@@ -45,6 +45,33 @@ def evaluate(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
     return returns
 
 
+def successes(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
+    """Return for each start seed whether the noise-free policy is at its goal at the end.
+
+    Args:
+        agent, seeds: as for `evaluate`.
+        env_id: an environment that says is_success in its info, as those with goals do.
+
+    Returns:
+        (number of seeds,), bool.
+
+    Raises:
+        TypeError, ValueError: as `evaluate` does, or the environment does not say is_success.
+    """
+    if not callable(getattr(agent, "policy", None)):
+        raise TypeError(f"agent: got {agent!r}; expected something with a method policy(obs)")
+    found, env = [], make_env(env_id)
+    for seed in checks.start_seeds("seeds", seeds):
+        obs, ended = env.reset(seed=seed)[0], False
+        while not ended:
+            obs, _, terminated, truncated, info = env.step(agent.policy(obs))
+            ended = terminated or truncated
+        if "is_success" not in info:
+            raise ValueError(f"env_id: got {env_id!r}; expected one whose info has is_success")
+        found.append(bool(info["is_success"]))
+    return np.array(found)
+
+
 def interval(values: Iterable[float], resamples: int = 10_000, seed: int = 0) -> np.ndarray:
     """Return the 95% percentile bootstrap interval of a mean, (2,).
 

@@ -22,10 +22,11 @@ class HindsightBuffer:
         reward_fn: from achieved (B, goal_dim) and goal (B, goal_dim) to rewards (B,).
         relabel: the share of rows whose goal is replaced, in [0, 1].
         seed: seed of the sampling stream; None draws a fresh one.
+        strategy: "future" takes any later place of the episode, "final" its last one.
 
     Raises:
-        TypeError, ValueError: a size is not a positive integer, reward_fn is no function, or
-            relabel is not in [0, 1].
+        TypeError, ValueError: a size is not a positive integer, reward_fn is no function,
+            relabel is not in [0, 1], or the strategy is another.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class HindsightBuffer:
         reward_fn: Callable[[np.ndarray, np.ndarray], np.ndarray],
         relabel: float = 0.8,
         seed: int | None = None,
+        strategy: str = "future",
     ):
         self.obs_dim = checks.integer("obs_dim", obs_dim)
         self.goal_dim = checks.integer("goal_dim", goal_dim)
@@ -50,6 +52,9 @@ class HindsightBuffer:
             raise TypeError(f"reward_fn: got {reward_fn!r}; expected a function (achieved, goal)")
         self.reward_fn = reward_fn
         self.relabel = checks.real("relabel", relabel, 0.0, 1.0)
+        if strategy not in ("future", "final"):
+            raise ValueError(f"strategy: got {strategy!r}; expected 'future' or 'final'")
+        self.strategy = strategy
         self.rng = np.random.default_rng(seed)
         self.obs = np.zeros((episodes, steps + 1, obs_dim), dtype=np.float32)
         self.achieved = np.zeros((episodes, steps + 1, goal_dim), dtype=np.float32)
@@ -61,6 +66,11 @@ class HindsightBuffer:
     def __len__(self) -> int:
         """Return the number of steps that are kept."""
         return int(self.length.sum())
+
+    def rows(self) -> list[np.ndarray]:
+        """Return views of the episodes that are filled: obs, achieved, action, goal, length."""
+        columns = self.obs, self.achieved, self.action, self.goal, self.length
+        return [column[: min(self.stored, self.episodes)] for column in columns]
 
     def store(self, obs, achieved, action, goal) -> None:
         """Write one episode of T steps over the oldest.
@@ -107,7 +117,9 @@ class HindsightBuffer:
         flat = self.rng.integers(ends[-1], size=self.batch_size)
         row = np.searchsorted(ends, flat, side="right")
         step = flat - (ends[row] - self.length[row])
-        later = self.rng.integers(step + 1, self.length[row] + 1)  # the step's own end included
+        later = self.length[row]
+        if self.strategy == "future":
+            later = self.rng.integers(step + 1, later + 1)  # the step's own end included
         hindsight = self.rng.random(self.batch_size) < self.relabel
         goal = np.where(hindsight[:, None], self.achieved[row, later], self.goal[row])
         reward = np.asarray(self.reward_fn(self.achieved[row, step + 1], goal), dtype=np.float32)

@@ -1,21 +1,26 @@
 """The two function approximators."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from pgcourse import checks
 
 
-def mlp(in_dim: int, out_dim: int, init_w: float) -> nn.Sequential:
-    """Two hidden layers of 128 ReLU units; the last layer starts in ±init_w."""
-    last = nn.Linear(128, checks.integer("out_dim", out_dim))
+def mlp(in_dim: int, out_dim: int, init_w: float, hidden: Sequence[int]) -> nn.Sequential:
+    """Hidden layers of ReLU units; the last layer starts in ±init_w."""
+    sizes = [checks.integer("in_dim", in_dim), *(checks.integer("hidden", n) for n in hidden)]
+    last = nn.Linear(sizes[-1], checks.integer("out_dim", out_dim))
     init_w = checks.real("init_w", init_w, low=0.0)
     nn.init.uniform_(last.weight, -init_w, init_w)
     nn.init.uniform_(last.bias, -init_w, init_w)
-    first = nn.Linear(checks.integer("in_dim", in_dim), 128)
-    # In place: one array less to write per layer.
-    hidden = [first, nn.ReLU(inplace=True), nn.Linear(128, 128), nn.ReLU(inplace=True)]
-    return nn.Sequential(*hidden, last)
+    layers = []
+    for before, after in pairwise(sizes):
+        # In place: one array less to write per layer.
+        layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, last)
 
 
 class Actor(nn.Module):
@@ -25,14 +30,17 @@ class Actor(nn.Module):
         in_dim: numbers in an observation.
         out_dim: numbers in an action.
         init_w: the last layer starts uniform in ±init_w (Lillicrap et al. 2015, section 7).
+        hidden: units of each hidden layer.
 
     Raises:
-        TypeError, ValueError: a dimension is not a positive integer, or init_w is negative.
+        TypeError, ValueError: a size is not a positive integer, or init_w is negative.
     """
 
-    def __init__(self, in_dim: int, out_dim: int, init_w: float = 3e-3):
+    def __init__(
+        self, in_dim: int, out_dim: int, init_w: float = 3e-3, hidden: Sequence[int] = (128, 128)
+    ):
         super().__init__()
-        self.net = mlp(in_dim, out_dim, init_w)
+        self.net = mlp(in_dim, out_dim, init_w, hidden)
 
     def forward(self, obs: Tensor) -> Tensor:
         """Return tanh of the last layer, (B, out_dim)."""
@@ -45,14 +53,15 @@ class Critic(nn.Module):
     Args:
         in_dim: obs_dim + act_dim.
         init_w: the last layer starts uniform in ±init_w.
+        hidden: units of each hidden layer.
 
     Raises:
-        TypeError, ValueError: in_dim is not a positive integer, or init_w is negative.
+        TypeError, ValueError: a size is not a positive integer, or init_w is negative.
     """
 
-    def __init__(self, in_dim: int, init_w: float = 3e-3):
+    def __init__(self, in_dim: int, init_w: float = 3e-3, hidden: Sequence[int] = (128, 128)):
         super().__init__()
-        self.net = mlp(in_dim, 1, init_w)
+        self.net = mlp(in_dim, 1, init_w, hidden)
 
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:
         """Return one value per row, (B,): not (B, 1), which would broadcast against (B,)."""

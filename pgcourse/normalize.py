@@ -1,5 +1,7 @@
 """Inputs of one size: a running mean and deviation."""
 
+from typing import Any
+
 import numpy as np
 
 from pgcourse import checks
@@ -44,6 +46,17 @@ class Normalizer:
         self.squares += gap**2 * self.count * len(rows) / whole
         self.mean += gap * len(rows) / whole
         self.count = whole
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that was learned from the rows, in plain types."""
+        return {
+            "count": self.count, "mean": self.mean.tolist(), "squares": self.squares.tolist()
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.count = state["count"]
+        self.mean, self.squares = np.array(state["mean"]), np.array(state["squares"])
 
     @property
     def deviation(self) -> np.ndarray:

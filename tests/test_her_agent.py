@@ -1,0 +1,204 @@
+import numpy as np
+import pytest
+import torch
+
+from pgcourse import HERAgent, clip_target, make_env, record_demos, register_bit_flip, successes
+from pgcourse.her_agent import parts, split
+
+BITS = 4
+SMALL = {"hidden": (16,), "batch_size": 8}
+
+
+def solver(obs):
+    """Flip the first wrong bit."""
+    return (obs[:BITS] != obs[-BITS:]) - np.linspace(0.0, 0.5, BITS)
+
+
+def env():
+    return make_env(register_bit_flip(BITS))
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return record_demos(solver, env(), 5, 0)
+
+
+def agent(demo=(), **options):
+    imitates = {"demo": demo, "demo_batch_size": 4} if demo else {}
+    return HERAgent(env(), 20, seed=0, **SMALL | imitates | options)
+
+
+def weights(made):
+    return torch.cat([p.flatten() for p in (*made.actor.parameters(), *made.critic.parameters())])
+
+
+def test_clipping_targets():
+    got = clip_target(torch.tensor([-60.0, -50.0, -0.5, 3.0]), 0.98)
+    assert torch.allclose(got, torch.tensor([-50.0, -50.0, -0.5, 0.0]))
+    with pytest.raises(ValueError, match="^gamma: got 1.0; expected"):
+        clip_target(torch.zeros(2), 1.0)
+    with pytest.raises(ValueError, match="expected one shape"):
+        clip_target(torch.zeros(2, 1), 0.9)
+
+
+def test_targets_are_clipped_only_if_asked_for():
+    losses = []
+    for clipped in (True, False):
+        made = agent(clipped=clipped)
+        made.train(BITS * 5, 0)
+        batch = made.sample()
+        with torch.no_grad():
+            made.critic_target.net[-1].bias.fill_(1_000.0)
+            made.critic.net[-1].weight.zero_()
+            made.critic.net[-1].bias.zero_()
+        losses.append(made.critic_objective(batch)[0].item())
+    assert losses[0] == 0.0 and losses[1] > 900_000
+
+
+def test_the_networks_see_observation_and_goal_and_not_the_achieved_goal():
+    made = agent()
+    assert made.actor.net[0].in_features == 2 * BITS
+    obs = env().reset(seed=0)[0]
+    other = obs.copy()
+    other[BITS : 2 * BITS] = 0.7
+    assert np.array_equal(made.policy(obs), made.policy(other))
+    other[-1] = 1.0 - other[-1]
+    assert not np.array_equal(made.policy(obs), made.policy(other))
+    rows = np.stack([obs, other])
+    assert made.policy(rows).shape == (2, BITS)
+
+
+def test_inputs_are_normalised_only_if_asked_for():
+    seen = np.full(2 * BITS, 3.0)
+    made = agent(normalized=False)
+    made.train(BITS * 3, 0)
+    assert np.array_equal(made.inputs(seen), seen.astype(np.float32))
+    made = agent()
+    made.train(BITS * 3, 0)
+    expected = (3.0 - made.normalizer.mean) / made.normalizer.deviation
+    assert np.allclose(made.inputs(seen), np.clip(expected, -5, 5), atol=1e-5)
+    assert made.normalizer.count == 2 * 3 * (BITS + 1)
+
+
+def test_only_whole_episodes_are_stored_with_their_goal():
+    made = agent()
+    made.train(BITS * 2 + 1, 0)
+    assert len(made.memory) == BITS * 2 and made.memory.stored == 2
+    assert len(made.episode_obs) == 2
+    assert np.array_equal(made.memory.obs, made.memory.achieved)
+    flips = np.abs(np.diff(made.memory.obs[:2], axis=1)).sum(axis=2)
+    assert (flips == 1).all()
+    assert np.array_equal(made.memory.action[0].argmax(axis=1),
+                          np.abs(np.diff(made.memory.obs[0], axis=0)).argmax(axis=1))  # fmt: skip
+
+
+def test_a_batch_is_replayed_rows_then_demonstrations(demo):
+    made = agent(demo, relabel=0.0, normalized=False)
+    made.train(BITS * 3, 0)
+    batch = made.sample()
+    assert batch.obs.shape == (12, 2 * BITS) and batch.reward.shape == (12,)
+    goals = {tuple(row[0][-BITS:]) for row in demo}
+    assert all(tuple(goal) in goals for goal in batch.obs[8:, BITS:].numpy())
+    assert len(made.demo_memory) == len(demo) == 5 * BITS
+
+
+def test_the_actors_loss_by_hand(demo):
+    made = agent(demo, lambda1=0.5, lambda2=2.0, action_penalty=3.0, q_filter=False)
+    made.train(BITS * 3, 0)
+    batch = made.sample()
+    action = made.actor(batch.obs)
+    q = made.critic(batch.obs, action)
+    cloning = ((action - batch.action)[8:] ** 2).sum(dim=1).mean()
+    expected = 0.5 * (-q.mean() + 3.0 * (action**2).mean()) + 2.0 * cloning
+    loss, record = made.actor_objective(batch)
+    assert torch.isclose(loss, expected) and record["pass_rate"] == 1.0
+    made.q_filter = True
+    mask = (made.critic(batch.obs, batch.action) > q)[8:].float()
+    _, record = made.actor_objective(batch)
+    assert torch.isclose(record["pass_rate"], mask.mean())
+
+
+def test_exploring_actions_are_uniform_as_often_as_asked():
+    obs = env().reset(seed=0)[0]
+    made = agent(epsilon=0.3, sigma=0.0)
+    own = made.policy(obs)
+    uniform = np.mean([not np.allclose(made.select_action(obs), own) for _ in range(1_000)])
+    assert abs(uniform - 0.3) < 0.05
+
+
+def test_hindsight_learns_what_ddpg_does_not():
+    """Six bits: a hundred times as many states as an episode has steps, about."""
+    name, scores = register_bit_flip(6), []
+    for relabel in (0.8, 0.0):
+        made = HERAgent(
+            make_env(name), 500, 128, relabel=relabel, hidden=(64, 64), lr=3e-3, tau=5e-3,
+            epsilon=0.3, sigma=0.2, lambda1=1.0, action_penalty=0.0, seed=0,
+        )  # fmt: skip
+        made.train(250 * 6, 0)
+        scores.append(successes(made, name, range(10_000, 10_050)).mean())
+    assert scores[0] > 0.6 and scores[1] < 0.3, scores
+
+
+@pytest.mark.parametrize("steps", [BITS * 6, BITS * 6 + 2])
+def test_a_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path, demo, steps):
+    whole = agent(demo)
+    whole.train(BITS * 12, 0)
+    first = agent(demo)
+    first.train(steps, 0)
+    first.save(tmp_path / "a.pt")
+    second = HERAgent.load(tmp_path / "a.pt", env())
+    assert second.normalizer.count == first.normalizer.count
+    assert second.demo_memory.stored == 5
+    second.train(BITS * 12 - steps, 0)
+    assert torch.equal(weights(second), weights(whole))
+
+
+def test_settings_are_kept_in_the_checkpoint(tmp_path, demo):
+    made = agent(demo, strategy="final", lr=1e-4)
+    made.save(tmp_path / "a.pt")
+    back = HERAgent.load(tmp_path / "a.pt", env())
+    assert back.settings == made.settings
+    assert back.memory.strategy == "final" and back.actor_optimizer.param_groups[0]["lr"] == 1e-4
+    assert len(back.actor.net) == 3
+
+
+def test_compiled_and_eager_updates_agree(demo):
+    made = [agent(demo, compile=on) for on in (False, True)]
+    for each in made:
+        each.train(BITS * 6, 0)
+    assert torch.allclose(weights(made[0]), weights(made[1]), atol=1e-5)
+
+
+def test_cutting_demonstrations_into_episodes(demo):
+    whole = split(demo, 3 * BITS, BITS)
+    assert [(len(obs), len(action)) for obs, action in whole] == [(BITS + 1, BITS)] * 5
+    assert whole[1][0][0] == demo[BITS][0] and whole[1][0][-1] == demo[2 * BITS - 1][3]
+    state, achieved, goal = parts(np.arange(7.0), 2)
+    assert (state.tolist(), achieved.tolist(), goal.tolist()) == ([0, 1, 2], [3, 4], [5, 6])
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"relabel": 2.0}, "relabel"),
+        ({"strategy": "past"}, "strategy"),
+        ({"epsilon": -1}, "epsilon"),
+        ({"hidden": (0,)}, "hidden"),
+        ({"lr": 0.0}, "lr"),
+        ({"action_penalty": -1}, "action_penalty"),
+        ({"clipped": 1}, "clipped"),
+        ({"normalized": None}, "normalized"),
+        ({"demo_batch_size": 4}, "demo"),
+        ({"demo_batch_size": 4, "demo": [(1, 2)]}, "transitions"),
+        ({"lambda2": "1"}, "lambda2"),
+        ({"episodes": 0}, "episodes"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(options, name):
+    with pytest.raises((TypeError, ValueError), match=f"^{name}: got .*expected"):
+        HERAgent(**{"env": env(), "episodes": 20} | options)
+
+
+def test_an_environment_without_goals_is_refused():
+    with pytest.raises(TypeError, match="^env: got .*expected an environment with goals"):
+        HERAgent(make_env("Pendulum-v1"), 20)
