@@ -52,8 +52,9 @@ student: .venv/ok ## pack what a student needs, without solutions, in build/pgco
 demo: .venv/ok   ## train the teacher again and re-create demo.pkl
 	$(BIN)/python -m pgcourse.tools.demo
 
-study: .venv/ok  ## ten seeds of DDPG on Pendulum against the exact optimum
+study: .venv/ok  ## DDPG on Pendulum, ten seeds (minutes), then the robot arm (an hour)
 	$(BIN)/python -m pgcourse.tools.study
+	$(BIN)/python -m pgcourse.tools.robot_study
 
 bench: tests/bench/.venv/ok ## how fast, beside other libraries; results go to build/
 	tests/bench/.venv/bin/python tests/bench/bench.py

@@ -4,6 +4,7 @@ import io
 import pickle
 import pickletools
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import gymnasium as gym
@@ -73,6 +74,21 @@ def plain(transition: tuple, obs_dim: int, act_dim: int) -> Transition:
         checks.vector("next_obs", next_obs, obs_dim).tolist(),
         checks.flag("terminated", terminated),
     )
+
+
+def whole_episodes(demo: list[tuple], obs_dim: int, act_dim: int) -> list[tuple[list, list]]:
+    """Cut demonstrations into (T + 1 obs, T actions), where one does not start at the last's end.
+
+    Raises:
+        TypeError, ValueError: no demonstrations, or a bad one.
+    """
+    checks.instance("demo", demo, list | tuple, "a list of transitions")
+    if not demo:
+        raise ValueError("demo: got none; expected transitions of whole episodes")
+    rows = [plain(row, obs_dim, act_dim) for row in demo]
+    cuts = [k for k, (one, two) in enumerate(pairwise(rows), start=1) if one[3] != two[0]]
+    episodes = [rows[a:b] for a, b in pairwise([0, *cuts, len(rows)])]
+    return [([r[0] for r in e] + [e[-1][3]], [r[1] for r in e]) for e in episodes]
 
 
 def save_demos(path: str | Path, transitions: list[tuple]) -> None:

@@ -1,10 +1,14 @@
 """Environments with actions in [-1, 1]."""
 
+from collections.abc import Callable
+
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Dict
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.wrappers import RescaleAction
+
+from pgcourse import checks
 
 
 class ActionNormalizer(RescaleAction):
@@ -64,6 +68,23 @@ class FlatGoal(gym.ObservationWrapper, RecordConstructorArgs):
     def observation(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         """Return the three parts behind each other."""
         return np.concatenate([observation[key] for key in self.KEYS])
+
+
+def split_obs(obs: np.ndarray, goal_dim: int) -> list[np.ndarray]:
+    """Cut what `FlatGoal` made, (..., obs_dim), into observation, achieved and desired goal."""
+    obs = np.asarray(obs, dtype=np.float64)
+    return np.split(obs, [obs.shape[-1] - 2 * goal_dim, obs.shape[-1] - goal_dim], axis=-1)
+
+
+def goal_parts(env: gym.Env) -> tuple[int, int, Callable]:
+    """Return an environment's goal_dim, steps per episode and compute_reward; TypeError if none."""
+    try:
+        goal_dim, reward = env.get_wrapper_attr("goal_dim"), env.get_wrapper_attr("compute_reward")
+        return goal_dim, checks.integer("steps", env.spec.max_episode_steps), reward
+    except (AttributeError, TypeError):
+        raise TypeError(
+            f"env: got {env!r}; expected an environment with goals and a time limit, from make_env"
+        ) from None
 
 
 def make_env(env_id: str, render_mode: str | None = None) -> gym.Wrapper:

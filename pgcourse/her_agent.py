@@ -1,7 +1,6 @@
 """DDPG with hindsight, and with demonstrations if there are any (Nair et al. 2017)."""
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 
 import gymnasium as gym
 import numpy as np
@@ -11,7 +10,8 @@ from torch import Tensor
 from pgcourse import checks
 from pgcourse.buffer import Batch
 from pgcourse.ddpg import DDPGAgent
-from pgcourse.demos import plain
+from pgcourse.demos import whole_episodes
+from pgcourse.envs import goal_parts, split_obs
 from pgcourse.equations import (
     actor_loss,
     bc_loss,
@@ -66,7 +66,7 @@ class HERAgent(DDPGAgent):
         initial_random_steps: int = 0,
         epsilon: float = 0.1,
         sigma: float = 0.1,
-        lambda1: float = 1e-3,
+        lambda1: float = 3e-4,
         lambda2: float = 1.0,
         q_filter: bool = True,
         action_penalty: float = 1.0,
@@ -108,7 +108,7 @@ class HERAgent(DDPGAgent):
         self.episode_obs: list[np.ndarray] = []
         self.demo_batch_size = checks.integer("demo_batch_size", demo_batch_size, 0)
         if demo_batch_size:
-            whole = split(demo, self.obs_dim, self.act_dim)
+            whole = whole_episodes(demo, self.obs_dim, self.act_dim)
             self.demo_memory = buffer(len(whole), demo_batch_size, seed + 1)
             for obs, action in whole:
                 self.store_episode(self.demo_memory, obs, action)
@@ -139,7 +139,7 @@ class HERAgent(DDPGAgent):
 
     def policy(self, obs: np.ndarray) -> np.ndarray:
         """Return the actor's own action: (..., obs_dim) to (..., act_dim), in [-1, 1]."""
-        state, _, goal = parts(obs, self.goal_dim)
+        state, _, goal = split_obs(obs, self.goal_dim)
         return super().policy(self.inputs(np.concatenate([state, goal], axis=-1)))
 
     def select_action(self, obs: np.ndarray) -> np.ndarray:
@@ -166,7 +166,7 @@ class HERAgent(DDPGAgent):
 
     def store_episode(self, memory: HindsightBuffer, obs: list, action: list) -> None:
         """Store an episode, T + 1 obs and T actions, and let the normalizer see it."""
-        state, achieved, goal = parts(obs, self.goal_dim)
+        state, achieved, goal = split_obs(obs, self.goal_dim)
         memory.store(state, achieved, action, goal[0])
         for aim in (goal, achieved):  # both kinds of goal are inputs
             self.normalizer.update(np.concatenate([state, aim], axis=1))
@@ -203,32 +203,3 @@ class HERAgent(DDPGAgent):
         bc_term = self.lambda2 * bc_loss(action[demo], batch.action[demo], mask)
         record = {"actor_loss": loss + bc_term, "bc_term": bc_term, "pass_rate": mask.mean()}
         return loss + bc_term, record
-
-
-def parts(obs: np.ndarray, goal_dim: int) -> list[np.ndarray]:
-    """Cut obs (..., obs_dim) into the observation proper, the achieved and the desired goal."""
-    obs = np.asarray(obs, dtype=np.float64)
-    cuts = [obs.shape[-1] - 2 * goal_dim, obs.shape[-1] - goal_dim]
-    return np.split(obs, cuts, axis=-1)
-
-
-def goal_parts(env: gym.Env) -> tuple[int, int, Callable]:
-    """Return an environment's goal_dim, steps per episode and compute_reward; TypeError if none."""
-    try:
-        goal_dim, reward = env.get_wrapper_attr("goal_dim"), env.get_wrapper_attr("compute_reward")
-        return goal_dim, checks.integer("steps", env.spec.max_episode_steps), reward
-    except (AttributeError, TypeError):
-        raise TypeError(
-            f"env: got {env!r}; expected an environment with goals and a time limit, from make_env"
-        ) from None
-
-
-def split(demo: Sequence[tuple], obs_dim: int, act_dim: int) -> list[tuple[list, list]]:
-    """Cut demonstrations where one does not start at the last one's end: (obs, actions) each."""
-    checks.instance("demo", demo, list | tuple, "a list of transitions")
-    if not demo:
-        raise ValueError("demo: got none; expected whole episodes, or demo_batch_size 0")
-    rows = [plain(row, obs_dim, act_dim) for row in demo]
-    cuts = [k for k, (one, two) in enumerate(pairwise(rows), start=1) if one[3] != two[0]]
-    episodes = [rows[a:b] for a, b in pairwise([0, *cuts, len(rows)])]
-    return [([r[0] for r in e] + [e[-1][3]], [r[1] for r in e]) for e in episodes]

@@ -49,8 +49,8 @@ MUTANTS = {
         "ddpg", "return self.actor(rows)", "return self.actor_target(rows)",
     ),
     "truncated cuts the bootstrap": (
-        "ddpg", "action, reward, next_obs, terminated)\n",
-        "action, reward, next_obs, terminated or truncated)\n",
+        "ddpg", "self.remember(action, reward, next_obs, terminated)\n",
+        "self.remember(action, reward, next_obs, terminated or truncated)\n",
     ),
     "terminated bootstraps": ("equations", "gamma * (1.0 - terminated) * next_q", "gamma * next_q"),
     "discount left out": ("equations", "gamma * (1.0 - terminated) *", "(1.0 - terminated) *"),

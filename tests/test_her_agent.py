@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from pgcourse import HERAgent, clip_target, make_env, record_demos, register_bit_flip, successes
-from pgcourse.her_agent import parts, split
+from pgcourse.demos import whole_episodes
+from pgcourse.envs import split_obs
 
 BITS = 4
 SMALL = {"hidden": (16,), "batch_size": 8}
@@ -170,10 +171,10 @@ def test_compiled_and_eager_updates_agree(demo):
 
 
 def test_cutting_demonstrations_into_episodes(demo):
-    whole = split(demo, 3 * BITS, BITS)
+    whole = whole_episodes(demo, 3 * BITS, BITS)
     assert [(len(obs), len(action)) for obs, action in whole] == [(BITS + 1, BITS)] * 5
     assert whole[1][0][0] == demo[BITS][0] and whole[1][0][-1] == demo[2 * BITS - 1][3]
-    state, achieved, goal = parts(np.arange(7.0), 2)
+    state, achieved, goal = split_obs(np.arange(7.0), 2)
     assert (state.tolist(), achieved.tolist(), goal.tolist()) == ([0, 1, 2], [3, 4], [5, 6])
 
 

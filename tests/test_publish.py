@@ -12,7 +12,7 @@ import pytest
 from pgcourse.tools.publish import UNPUBLISHED, publish
 
 ROOT = Path(__file__).parents[1]
-NAMES = ["03_ddpg", "07_bc"]
+NAMES = ["03_ddpg", "07_bc", "08_her"]
 
 
 def first_cell(root, name="03_ddpg"):

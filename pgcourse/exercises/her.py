@@ -19,7 +19,7 @@ def check_two_goals(wanted: Any, hindsight: Any, allowed: Any) -> None:
         expect(np.ndim(answer) == 1 or isinstance(answer, set), f"{name} should be a list.")
     for name, answer in (("wanted", wanted), ("hindsight", hindsight)):
         found = array(name, answer, (4,))
-        expect(set(found) <= {-1.0, 0.0}, "By Eq. 2 a reward is -1 or 0: 0 at the goal.")
+        expect(set(found) <= {-1.0, 0.0}, "By Eq. 1 a reward is -1 or 0: 0 at the goal.")
     a, b = ([int(reward) for reward in answer] for answer in (wanted, hindsight))
     expect(a == [-1] * 4, f"No step reaches (2, 2): four times -1; your wanted is {a}.")
     expect(b != [-1] * 4, "These are the old rewards. For a new goal they are computed anew.")
