@@ -19,9 +19,10 @@ NUMBERS = ("score", "total_steps", "first_step", "last_step", "reset_seed")
 
 
 def environment(env: gym.Env) -> str:
-    """Return the name of an environment and the shapes of its spaces."""
+    """Return the name of an environment, the shapes of its spaces, and its special starts."""
     name = env.spec.id if env.spec else type(env.unwrapped).__name__
-    return f"{name} {env.observation_space.shape} {env.action_space.shape}"
+    starts = f", {env.share:g} of the starts in demonstrations" if hasattr(env, "share") else ""
+    return f"{name} {env.observation_space.shape} {env.action_space.shape}{starts}"
 
 
 def modules(agent) -> dict[str, Any]:

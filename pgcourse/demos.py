@@ -76,8 +76,15 @@ def plain(transition: tuple, obs_dim: int, act_dim: int) -> Transition:
     )
 
 
-def whole_episodes(demo: list[tuple], obs_dim: int, act_dim: int) -> list[tuple[list, list]]:
-    """Cut demonstrations into (T + 1 obs, T actions), where one does not start at the last's end.
+def whole_episodes(
+    demo: list[tuple], obs_dim: int, act_dim: int, steps: int
+) -> list[tuple[list, list]]:
+    """Cut demonstrations into episodes, (T + 1 obs, T actions) each.
+
+    Args:
+        demo: transitions of whole episodes, as `record_demos` returns them.
+        obs_dim, act_dim: numbers in an observation and in an action.
+        steps: the time limit; an episode also ends where the next row starts elsewhere.
 
     Raises:
         TypeError, ValueError: no demonstrations, or a bad one.
@@ -86,8 +93,11 @@ def whole_episodes(demo: list[tuple], obs_dim: int, act_dim: int) -> list[tuple[
     if not demo:
         raise ValueError("demo: got none; expected transitions of whole episodes")
     rows = [plain(row, obs_dim, act_dim) for row in demo]
-    cuts = [k for k, (one, two) in enumerate(pairwise(rows), start=1) if one[3] != two[0]]
-    episodes = [rows[a:b] for a, b in pairwise([0, *cuts, len(rows)])]
+    episodes = [rows[:1]]
+    for last, row in pairwise(rows):
+        if last[3] != row[0] or len(episodes[-1]) == steps:
+            episodes.append([])
+        episodes[-1].append(row)
     return [([r[0] for r in e] + [e[-1][3]], [r[1] for r in e]) for e in episodes]
 
 

@@ -46,7 +46,7 @@ def evaluate(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
 
 
 def successes(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
-    """Return for each start seed whether the noise-free policy is at its goal at the end.
+    """Return for each start seed what `is_success` says after the noise-free policy's last step.
 
     Args:
         agent, seeds: as for `evaluate`.

@@ -1,4 +1,4 @@
-"""Bit flipping: the smallest task in which a goal is never reached by chance."""
+"""Bit flipping: a small task whose goals are hardly ever met by chance, if it has many bits."""
 
 import gymnasium as gym
 import numpy as np

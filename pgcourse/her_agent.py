@@ -29,7 +29,8 @@ class HERAgent(DDPGAgent):
     """DDPG whose goal is an input, whose buffer relabels goals, and which may imitate.
 
     Args:
-        env: an environment with goals and a time limit, made by `make_env`: see `FlatGoal`.
+        env: an environment with goals, made by `make_env` (see `FlatGoal`); rewards in [-1, 0],
+            and nothing but a time limit ends an episode.
         episodes: episodes in the hindsight buffer.
         batch_size: N, replayed transitions per update.
         demo_batch_size: N_D, demonstration transitions added to each batch; 0 for none.
@@ -80,6 +81,8 @@ class HERAgent(DDPGAgent):
     ):
         given = locals()
         self.goal_dim, steps, compute_reward = goal_parts(env)
+        checks.integer("batch_size", batch_size)
+        checks.instance("hidden", hidden, list | tuple, "sizes such as (256, 256)")
         self.hidden = tuple(checks.integer("hidden", units) for units in hidden)
         self.actor_lr = self.critic_lr = checks.real("lr", lr, 1e-12)
         super().__init__(
@@ -107,8 +110,10 @@ class HERAgent(DDPGAgent):
         self.memory = buffer(episodes, batch_size, seed + 2)
         self.episode_obs: list[np.ndarray] = []
         self.demo_batch_size = checks.integer("demo_batch_size", demo_batch_size, 0)
+        if len(demo) and not demo_batch_size:
+            raise ValueError("demo_batch_size: got 0 with demonstrations; expected at least 1")
         if demo_batch_size:
-            whole = whole_episodes(demo, self.obs_dim, self.act_dim)
+            whole = whole_episodes(demo, self.obs_dim, self.act_dim, steps)
             self.demo_memory = buffer(len(whole), demo_batch_size, seed + 1)
             for obs, action in whole:
                 self.store_episode(self.demo_memory, obs, action)
@@ -155,6 +160,11 @@ class HERAgent(DDPGAgent):
 
     def remember(self, action, reward, next_obs, terminated) -> None:
         """Keep the next obs: what is stored is the whole episode, when it ends."""
+        if terminated or not -1.0 <= reward <= 0.0:
+            raise ValueError(
+                f"env: got reward {reward}, terminated {terminated}; expected rewards in [-1, 0] "
+                "and episodes that only a time limit ends"
+            )
         self.episode_obs.append(np.array(next_obs))
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool]:

@@ -15,7 +15,7 @@ class Normalizer:
     Args:
         size: numbers in an input.
         clip: results lie in [-clip, clip].
-        least: the smallest deviation that is divided by; an input that never changes stays 0.
+        least: the smallest deviation that is divided by; an input that never changes becomes 0.
 
     Raises:
         TypeError, ValueError: size is not a positive integer, clip or least is not positive.

@@ -84,9 +84,12 @@ class DemoResets(gym.Wrapper):
         self.states: list[tuple[np.ndarray, int]] = []  # a state, and its episode
         self.goals: list[np.ndarray] = []  # of each episode
         obs = env.reset(seed=checks.integer("seed", seed, 0))[0]
-        for row in demo:  # played once more, since a transition does not hold all of the state
+        for k, row in enumerate(demo):  # again, as a transition does not hold all of the state
             if not np.array_equal(np.float32(row[0]), np.float32(obs)):
-                raise ValueError("demo: got other steps than these; expected record_demos' own")
+                raise ValueError(
+                    f"demo: got a transition {k} that does not follow from seed {seed}; "
+                    "expected what record_demos returned for this environment and seed"
+                )
             self.states.append((self.state(), len(self.goals)))
             obs, _, _, truncated, _ = env.step(np.float32(row[1]))
             if truncated:

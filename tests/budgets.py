@@ -14,7 +14,7 @@ SMALL = {
     },
     "08_her": {
         "BIT_EPISODES = (2, 4, 6, 8, 10), 250": "BIT_EPISODES = (2, 4, 6), 20",
-        "ARM_EPISODES, ARM_PIECES = 150, 6": "ARM_EPISODES, ARM_PIECES = 8, 2",
+        "ARM_EPISODES, ARM_PIECES = 200, 8": "ARM_EPISODES, ARM_PIECES = 8, 2",
         "range(20_000, 20_040)": "range(20_000, 20_003)",
         "range(10_000, 10_100)": "range(10_000, 10_010)",
         "DEMOS, DEMO_SEED = 100, 1_000": "DEMOS, DEMO_SEED = 10, 1_000",

@@ -24,6 +24,9 @@ TESTS = [
     "demos",
     "optimal",
     "compiled",
+    "her",
+    "her_agent",
+    "goals",
 ]
 SECONDS = 120  # for one mutant; whoever takes longer is not killed
 
@@ -32,6 +35,37 @@ SECONDS = 120  # for one mutant; whoever takes longer is not killed
 # action's value, and the targets' `requires_grad_(False)`. td_target and the filter's comparison
 # carry no gradient, and no optimizer holds the targets.
 MUTANTS = {
+    "goals from the step's own start": (
+        "her", "integers(step + 1, later + 1)", "integers(step, later + 1)",
+    ),
+    "goals never from the end": (
+        "her", "integers(step + 1, later + 1)", "integers(step + 1, np.maximum(later, step + 2))",
+    ),
+    "reward for the place left": (
+        "her", "self.achieved[row, step + 1], goal)", "self.achieved[row, step], goal)",
+    ),
+    "next_obs keeps the wanted goal": (
+        "her", "[self.obs[row, step + 1], goal]", "[self.obs[row, step + 1], self.goal[row]]",
+    ),
+    "every goal relabelled": ("her", "< self.relabel", "< 1.0"),
+    "targets not clipped from above": (
+        "equations", "clamp(-1.0 / (1.0 - gamma), 0.0)", "clamp(-1.0 / (1.0 - gamma))",
+    ),
+    "deviation not kept from zero": (
+        "normalize", "np.maximum(np.sqrt(self.squares / max(self.count, 1)), self.least)",
+        "np.sqrt(self.squares / max(self.count, 1))",
+    ),
+    "the networks see the achieved goal": (
+        "her_agent", "state, _, goal = split_obs(", "state, goal, _ = split_obs(",
+    ),
+    "penalty without lambda1": (
+        "her_agent", "self.lambda1 * (actor_loss(q) + self.action_penalty * (action**2).mean())",
+        "self.lambda1 * actor_loss(q) + self.action_penalty * (action**2).mean()",
+    ),
+    "the normalizer sees wanted goals only": (
+        "her_agent", "for aim in (goal, achieved):", "for aim in (goal,):",
+    ),
+    "the goal is met by any bit": ("goals", ".all(axis=-1)", ".any(axis=-1)"),
     "biased noise": ("noise", "self.rng.standard_normal(self.size)", "self.rng.random(self.size)"),
     "noise not scaled by sigma": ("noise", "push = self.sigma * ", "push = "),
     "noise pulled away from mu": ("noise", "(self.mu - self.state)", "(self.state - self.mu)"),
@@ -172,7 +206,7 @@ MUTANTS = {
         "            actions = actions + 0.0 * agent.noise.sample()",
     ),
     "evaluation starts from one state": (
-        "evaluation", "env.reset(seed=seed)", "env.reset(seed=seeds[0])",
+        "evaluation", "env.reset(seed=seed)[0] for", "env.reset(seed=seeds[0])[0] for",
     ),
     "test episode with noise": ("video", "agent.policy(obs)", "agent.select_action(obs)"),
     "evaluation in the training environment": (

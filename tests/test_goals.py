@@ -30,7 +30,8 @@ def test_one_bit_is_flipped_and_meeting_the_goal_earns_zero():
     assert obs["observation"].tolist() == [1.0, 1.0, 1.0]
     assert (reward, truncated, info["is_success"]) == (-1.0, False, True)  # met on the way
     assert env.step(np.zeros(3))[3]
-    assert env.reset(seed=0)[0]["observation"].sum() <= 3 and not env.met
+    env.reset(seed=0)
+    assert not env.met
 
 
 def test_rewards_of_many_rows_at_once():
@@ -90,7 +91,7 @@ def test_successes_of_a_solver_and_of_chance():
     assert found.dtype == bool and found[np.array(solvable)].all()
     assert successes(RandomAgent(6), name, seeds).mean() < 0.5
     returns = evaluate(HERAgent(make_env(name), 5, 4), name, range(3))
-    assert returns.shape == (3,) and (returns >= -6).all()
+    assert returns.shape == (3,) and (returns <= 0).all() and (returns == returns.round()).all()
 
 
 def test_successes_need_an_environment_that_says_so():

@@ -120,3 +120,9 @@ def test_bad_rows_are_refused_and_not_counted():
         with pytest.raises(ValueError, match="^rows: got shape"):
             made.update(rows)
     assert made.count == 0
+
+
+def test_final_takes_the_last_place_of_the_episode():
+    batch = buffer(relabel=1.0, strategy="final").sample_batch()
+    episode = batch.obs[:, 0] // 100
+    assert np.array_equal(batch.obs[:, 2], 100 * episode + np.array([5, 1, 3])[episode.astype(int)])

@@ -42,7 +42,7 @@ def test_publish_writes_one_address_everywhere_and_takes_it_back(course):
     for name in NAMES:
         assert 'COURSE = "https://github.com/somebody/pgcourse"' in first_cell(course, name)
     readme = (course / "README.md").read_text(encoding="utf-8")
-    assert readme.count("/github/somebody/pgcourse/blob/main/notebooks/") == 2
+    assert readme.count("/github/somebody/pgcourse/blob/main/notebooks/") == len(NAMES)
     assert UNPUBLISHED not in readme
     publish(course, "")
     assert {path: path.read_bytes() for path in before} == before

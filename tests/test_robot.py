@@ -91,19 +91,31 @@ def test_an_episode_that_starts_so_goes_on_as_the_demonstration_did(demo):
 
 
 def test_no_share_means_the_environments_own_starts(demo):
-    env = DemoResets(make_env(PICK_AND_PLACE), demo, SEED, share=0.0)
-    assert np.array_equal(env.reset(seed=3)[0], make_env(PICK_AND_PLACE).reset(seed=3)[0])
+    env, plain = DemoResets(make_env(PICK_AND_PLACE), demo, SEED, 0.0), make_env(PICK_AND_PLACE)
+    for seed in range(20):
+        assert np.array_equal(env.reset(seed=seed)[0], plain.reset(seed=seed)[0])
+
+
+def test_the_share_of_starts_in_demonstrations(demo):
+    env = DemoResets(make_env(PICK_AND_PLACE), demo, SEED, share=0.3)
+    goals = np.array(env.goals)
+    env.reset(seed=0)
+    starts = [env.reset()[0] for _ in range(150)]
+    inside = np.mean([np.abs(goals - obs[-3:]).max(axis=1).min() < 1e-9 for obs in starts])
+    assert 0.15 < inside < 0.45
 
 
 def test_a_run_with_resets_goes_on_from_its_checkpoint(tmp_path, demo):
     def arm():
-        return DemoResets(make_env(PICK_AND_PLACE), demo, SEED, share=0.5)
+        return DemoResets(make_env(PICK_AND_PLACE), demo, SEED, share=1.0)
 
     options = {"hidden": (16,), "batch_size": 8, "demo_batch_size": 4, "demo": demo, "seed": 1}
     whole, first = HERAgent(arm(), 10, **options), HERAgent(arm(), 10, **options)
     whole.train(180, 0)
     first.train(130, 0)  # in the middle of an episode
     first.save(tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="1 of the starts in demonstrations'; expected"):
+        HERAgent.load(tmp_path / "a.pt", make_env(PICK_AND_PLACE))
     second = HERAgent.load(tmp_path / "a.pt", arm())
     second.train(50, 0)
     assert np.array_equal(second.memory.obs, whole.memory.obs)
@@ -112,7 +124,7 @@ def test_a_run_with_resets_goes_on_from_its_checkpoint(tmp_path, demo):
 
 
 def test_demonstrations_of_another_seed_are_refused(demo):
-    with pytest.raises(ValueError, match="^demo: got other steps"):
+    with pytest.raises(ValueError, match="^demo: got a transition 0 that does not"):
         DemoResets(make_env(PICK_AND_PLACE), demo, SEED + 1)
     with pytest.raises(ValueError, match="^demo: got 120 transitions; expected whole episodes"):
         DemoResets(make_env(PICK_AND_PLACE), demo[:120], SEED)

@@ -57,7 +57,7 @@ def test_every_file_imports_only_files_below_it():
 def test_what_a_learner_reads_stays_small():
     lines = {path.name: path.read_text().count("\n") for path in (ROOT / "pgcourse").glob("*.py")}
     assert {name: n for name, n in lines.items() if n > 225} == {}
-    assert sum(lines.values()) <= 2_920
+    assert sum(lines.values()) <= 2_960
 
 
 def test_public_names_exist_and_have_docstrings():

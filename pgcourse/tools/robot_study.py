@@ -2,7 +2,8 @@
 
 Trains each configuration with each seed, one core for each run, and writes the curves with the
 date and the versions to notebooks/08_study.json, which the notebook draws. Each run that is
-finished is kept in build/robot_study/, so a study that was stopped goes on where it stopped.
+finished is kept in build/robot_study/, so a study that was stopped goes on where it stopped;
+empty that folder after a change of the module.
 """
 
 import argparse
@@ -50,20 +51,31 @@ OFF: dict[str, Job] = {  # three seeds
     "targets not clipped": (100, False, {"clipped": False}),
     "inputs not normalised": (100, False, {"normalized": False}),
 }
-LONG: dict[str, Job] = {"lambda1 0.001": (400, False, {"lambda1": 1e-3})}  # two seeds
+LONG: dict[str, Job] = {"lambda1 0.001": (400, False, {"lambda1": 1e-3})}  # four seeds
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that results depend on."""
+    found = {name: version(name) for name in PACKAGES}
+    return found | {"python": platform.python_version()}
 
 
 def train(job: tuple[str, Job], seed: int) -> dict[str, Any]:
     """Train one agent and return its curve, its score on the panel, and its seconds of one core."""
     name, (episodes, resets, settings) = job
     path = PARTS / f"{name.replace(' ', '_')}_{seed}.json"
+    made_by = {"job": list(job[1]), "versions": versions()}
     if path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found.pop("made_by", None) == made_by:
+            return found
     env, first = make_env(PICK_AND_PLACE), 1_000 * (seed + 1)
     demo = record_demos(pick_and_place, env, DEMOS, first)
+    settings = {"demo_batch_size": 128} | settings
     if resets:
         env = DemoResets(env, demo, first)
-    agent = HERAgent(env, 1_000, demo=demo, seed=seed, **{"demo_batch_size": 128} | settings)
+    demo = demo if settings["demo_batch_size"] else []
+    agent = HERAgent(env, 1_000, demo=demo, seed=seed, **settings)
     found = {"episodes": [], "success": [], "core_seconds": [], "panel": {}, "missed": {}}
     spent = 0.0
     for block in range(EVERY, episodes + 1, EVERY):
@@ -77,7 +89,7 @@ def train(job: tuple[str, Job], seed: int) -> dict[str, Any]:
             met = successes(agent, PICK_AND_PLACE, PANEL)
             found["panel"][str(block)] = float(met.mean())
             found["missed"][str(block)] = [PANEL[k] for k in np.flatnonzero(~met)]
-    text = json.dumps(found)
+    text = json.dumps(found | {"made_by": made_by})
     write_atomically(path, lambda file: file.write(text.encode()))
     return found
 
@@ -108,13 +120,16 @@ def main() -> int:
     os.environ.setdefault(AUDIENCE, "terminal")
     PARTS.mkdir(parents=True, exist_ok=True)
     rows = []
-    for configs, seeds in ((MAIN, 5), (OFF, 3), (LONG, 2)):
+    for configs, seeds in ((MAIN, 5), (OFF, 3), (LONG, 4)):
         rows += run_study(train, {name: (name, job) for name, job in configs.items()}, range(seeds))
-    found = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
-    study = {"date": datetime.date.today().isoformat(), "versions": found, "rows": rows}
-    OUT.write_text(json.dumps(study, indent=1) + "\n", encoding="utf-8")
     print(table(rows))
-    return int(any(row["error"] for row in rows))
+    failed = [row for row in rows if row["error"]]
+    if failed:
+        print(*(f"{row['config']}, seed {row['seed']}: {row['error']}" for row in failed), sep="\n")
+        return 1
+    study = {"date": datetime.date.today().isoformat(), "versions": versions(), "rows": rows}
+    OUT.write_text(json.dumps(study, indent=1) + "\n", encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
