@@ -48,8 +48,8 @@ MAIN: dict[str, Job] = {  # five seeds
     "HER": (150, False, {"demo_batch_size": 0}),
 }
 OFF: dict[str, Job] = {  # three seeds
-    "targets not clipped": (100, False, {"clipped": False}),
-    "inputs not normalised": (100, False, {"normalized": False}),
+    "targets not clipped": (75, False, {"clipped": False}),
+    "inputs not normalised": (75, False, {"normalized": False}),
 }
 LONG: dict[str, Job] = {"lambda1 0.001": (400, False, {"lambda1": 1e-3})}  # four seeds
 
