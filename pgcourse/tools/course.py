@@ -1,7 +1,7 @@
 """Run the numbered notebooks as a reader would: `python -m pgcourse.tools.course`.
 
 Writes each executed notebook and an HTML page of it to build/, and ends with one line per
-notebook: its name, its seconds and the mean evaluation return that it measured. With
+notebook: its name, its seconds and the mean return, or success, that it measured. With
 --update the executed notebooks also replace the committed ones.
 """
 
@@ -85,17 +85,17 @@ def run_notebook(path: Path, out: Path) -> str:
     seconds = time.monotonic() - start
     html = page(notebook, path.stem)
     (out / path.name).with_suffix(".html").write_text(html, encoding="utf-8")
-    return f"{path.stem}: {seconds:.0f} s, mean evaluation return {evaluation_return(notebook)}"
+    return f"{path.stem}: {seconds:.0f} s, mean evaluation {evaluation_result(notebook)}"
 
 
-def evaluation_return(notebook: nbformat.NotebookNode) -> str:
-    """Return the last number behind "mean return" in the outputs of the cell tagged for it."""
+def evaluation_result(notebook: nbformat.NotebookNode) -> str:
+    """Return the last "mean return" or "mean success" in the outputs of the cell tagged for it."""
     for cell in notebook.cells:
         if RESULT_TAG in cell.metadata.get("tags", []):
             text = "".join(output.get("text", "") for output in cell.outputs)
-            if found := re.findall(r"mean return\s+([-+]?\d+\.\d+)", text):
-                return found[-1]
-    return "not reported"
+            if found := re.findall(r"mean (return|success)\s+([-+]?\d+\.\d+)", text):
+                return " ".join(found[-1])
+    return "return not reported"
 
 
 def save_picture(path: Path) -> None:
