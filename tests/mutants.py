@@ -19,14 +19,14 @@ TESTS = [
     "noise",
     "envs",
     "evaluation",
+    "her",
+    "goals",
+    "her_agent",
     "ddpg",
     "bc",
     "demos",
     "optimal",
     "compiled",
-    "her",
-    "her_agent",
-    "goals",
 ]
 SECONDS = 120  # for one mutant; whoever takes longer is not killed
 
