@@ -1,42 +1,78 @@
 """Files that are either whole or not there."""
 
 import os
-import tempfile
+import re
+import secrets
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+
+STRAY_SECONDS = 3_600  # a temporary file this old belongs to nobody any more
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
     """Let `write` fill a temporary file, flush it to disk, then move it into place.
 
-    A crash leaves the old file or the new one, never a half. Temporary files that an earlier
-    crash left behind are swept.
+    A crash leaves the old file or the new one, never a half. A file that is replaced keeps its
+    mode, and a link goes on leading to it.
 
     Raises:
         FileNotFoundError: the folder does not exist.
-        ValueError: path is a folder, or its folder cannot be written to.
+        ValueError: path is no plain file, or its folder cannot be written to.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"path: got the folder {str(path)!r}; expected a file name")
+    asked = str(path)
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise ValueError(f"path: got {asked!r}, a folder or a device; expected a file name")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"path: got {str(path)!r}; expected a folder that exists")
-    prefix = f".{path.name}."
-    for stray in path.parent.glob(f"{prefix}*.tmp"):
-        stray.unlink(missing_ok=True)
+        raise FileNotFoundError(f"path: got {asked!r}; expected a folder that exists")
+    # The ending has a fixed form, so that `run` does not take `run.best`'s files for its own.
+    ours = re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{16}\.tmp")
+    for stray in path.parent.iterdir():
+        if ours.fullmatch(stray.name) and _age(stray) > STRAY_SECONDS:
+            stray.unlink(missing_ok=True)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
     try:
-        handle, temporary = tempfile.mkstemp(".tmp", prefix, path.parent)
-    except PermissionError:
-        raise ValueError(
-            f"path: got {str(path)!r}; expected a folder that can be written to"
-        ) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, PermissionError):
+            raise ValueError(
+                f"path: got {asked!r}; expected a folder that can be written to"
+            ) from None
         raise
+
+
+def plain_file(path: str | Path, expected: str, limit: int) -> Path:
+    """Return a path if it is a file of at most `limit` bytes, not a pipe that may never end.
+
+    Raises:
+        FileNotFoundError: there is nothing, or a link that leads nowhere.
+        ValueError: a folder, a pipe or a device, or too large.
+    """
+    try:
+        found = Path(path).stat()
+    except (FileNotFoundError, OSError) as error:
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise kind(f"path: got {str(path)!r}, {error.strerror}; expected {expected}") from None
+    if not Path(path).is_file():
+        raise ValueError(f"path: got {str(path)!r}, no plain file; expected {expected}")
+    if found.st_size > limit:
+        raise ValueError(f"path: got {str(path)!r}, over {limit:,} bytes; expected {expected}")
+    return Path(path)
+
+
+def _age(path: Path) -> float:
+    """Seconds since the last change; 0 if the file is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

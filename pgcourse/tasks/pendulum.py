@@ -1,7 +1,6 @@
 """The best possible control of Pendulum-v1, by value iteration on a grid of its two states."""
 
 import math
-from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +9,6 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from pgcourse import checks
-from pgcourse.evaluation import evaluate
 
 STEPS, MAX_SPEED, MAX_TORQUE, DT = 200, 8.0, 2.0, 0.05  # as in gymnasium's Pendulum-v1
 
@@ -117,14 +115,3 @@ class OptimalAgent:
         q = optimal_q(value, angle, velocity, self.torque, self.gamma)
         best = self.torque[q.argmax(dim=1, keepdim=True)] / MAX_TORQUE
         return best.numpy().reshape(*np.shape(obs)[:-1], 1)
-
-
-def optimal_return(seeds: Iterable[int], values: Tensor | None = None) -> np.ndarray:
-    """Return the best return that the pendulum allows from each start seed, (seeds,).
-
-    It is reached by `OptimalAgent` in the real environment, not read from the grid.
-
-    Raises:
-        TypeError, ValueError: as `evaluate` does.
-    """
-    return evaluate(OptimalAgent(values), "Pendulum-v1", seeds)

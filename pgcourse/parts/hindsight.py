@@ -1,11 +1,14 @@
 """Hindsight experience replay: episodes that missed their goal, seen as if they had not."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import torch
 
 from pgcourse import checks
-from pgcourse.buffer import Batch
+from pgcourse.parts.buffer import Batch, load_rows
+from pgcourse.parts.seeding import stream_state
 
 
 class HindsightBuffer:
@@ -71,6 +74,19 @@ class HindsightBuffer:
         """Return views of the episodes that are filled: obs, achieved, action, goal, length."""
         columns = self.obs, self.achieved, self.action, self.goal, self.length
         return [column[: min(self.stored, self.episodes)] for column in columns]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the filled episodes, their count and where the stream stands."""
+        names = "obs", "achieved", "action", "goal", "length"
+        rows = {n: torch.from_numpy(c) for n, c in zip(names, self.rows(), strict=True)}
+        return {"stored": self.stored, "rows": rows, "stream": stream_state(self.rng)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        length = state["rows"]["length"]
+        if not ((length >= 1) & (length <= self.steps)).all():
+            raise ValueError(f"an episode with no step, or with more than {self.steps}")
+        load_rows(self, state, min(state["stored"], self.episodes))
 
     def store(self, obs, achieved, action, goal) -> None:
         """Write one episode of T steps over the oldest.

@@ -1,6 +1,8 @@
 """Rendered episodes: recorded, shown in a notebook, written to a file."""
 
 import io
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import gymnasium as gym
@@ -9,30 +11,30 @@ import numpy as np
 from PIL import Image
 
 from pgcourse import checks
-from pgcourse.history import Episode
-from pgcourse.plotting import show_png
+from pgcourse.display.plots import show_png
+from pgcourse.parts.history import Episode
+from pgcourse.tasks.envs import make_env
 
 
-def render_episode(agent, env: gym.Env, seed: int) -> Episode:
+def render_episode(agent, env: str | Callable[..., gym.Env], seed: int, **options) -> Episode:
     """Play one episode of the noise-free policy and keep a frame per step.
 
     Args:
         agent: anything with `policy(obs)`, from (obs_dim,) to an action (act_dim,).
-        env: an environment made with render_mode="rgb_array".
+        env, options: as for `make_env`.
         seed: the start state.
 
     Raises:
-        ValueError: the environment has another render mode, or the seed is refused.
+        TypeError, ValueError: the environment cannot draw itself, or the seed is refused.
     """
-    checks.instance("env", env, gym.Env, "an environment with render_mode='rgb_array'")
-    if env.render_mode != "rgb_array":
-        raise ValueError(f"env.render_mode: got {env.render_mode!r}; expected 'rgb_array'")
-    obs, _ = env.reset(seed=checks.integer("seed", seed, low=0))
-    score, frames, terminated, truncated = 0.0, [], False, False
-    while not (terminated or truncated):
-        obs, reward, terminated, truncated, _ = env.step(agent.policy(obs))
-        score += float(reward)
-        frames.append(env.render())
+    seed = checks.integer("seed", seed, low=0)
+    with closing(make_env(env, "rgb_array", **options)) as made:
+        obs, _ = made.reset(seed=seed)
+        score, frames, terminated, truncated = 0.0, [], False, False
+        while not (terminated or truncated):
+            obs, reward, terminated, truncated, _ = made.step(agent.policy(obs))
+            score += float(reward)
+            frames.append(made.render())
     return Episode(score, frames, bool(terminated))
 
 

@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from pgcourse import checks
-from pgcourse.plotting import audience, png, show_png
+from pgcourse.display.live import audience
+from pgcourse.display.plots import png, show_png
 
 
 def sliders(

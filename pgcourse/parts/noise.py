@@ -1,8 +1,12 @@
 """Exploration noise."""
 
+from typing import Any
+
 import numpy as np
+import torch
 
 from pgcourse import checks
+from pgcourse.parts.seeding import stream_state
 
 
 class OUNoise:
@@ -42,4 +46,13 @@ class OUNoise:
         """Advance one step and return the noise, (size,)."""
         push = self.sigma * self.rng.standard_normal(self.size)
         self.state = self.state + self.theta * (self.mu - self.state) + push
-        return self.state
+        return self.state.copy()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the noise now and where its stream stands."""
+        return {"now": torch.from_numpy(self.state.copy()), "stream": stream_state(self.rng)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.state = state["now"].numpy().copy()
+        self.rng.bit_generator.state = state["stream"]

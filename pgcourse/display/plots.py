@@ -1,21 +1,16 @@
-"""Pictures of training, and the live display while it runs."""
+"""Pictures, shown with a text for those who cannot see them."""
 
 import io
-import os
-import sys
 from base64 import b64encode
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
-from tqdm import tqdm
-from tqdm.auto import tqdm as tqdm_auto
 
 from pgcourse import checks
-from pgcourse.history import History
+from pgcourse.parts.history import History
 
 
 def png(fig: Figure) -> bytes:
@@ -67,49 +62,9 @@ def plot_history(history: History) -> Figure:
     axes[0].set(title="training episodes", ylabel="return (sum of rewards)")
     axes[0].legend(loc="lower right")
     for ax, name in zip(axes[1:], names, strict=True):
-        ax.plot(history.update_steps, running_mean(history.losses[name], 100), lw=1)
+        ax.plot(history.loss_steps[name], running_mean(history.losses[name], 100), lw=1)
         ax.set(title=f"{name}, mean of 100 updates", ylabel=name)
     for ax in axes:
         ax.set_xlabel("environment steps")
         ax.grid(alpha=0.3)
     return fig
-
-
-AUDIENCE = "PGCOURSE_AUDIENCE"  # overrides the guess: run by a program, a notebook looks the same
-
-
-def audience() -> str:
-    """Say who is watching: "notebook", "terminal" or "nobody"."""
-    if chosen := os.environ.get(AUDIENCE):
-        return chosen
-    if getattr(get_ipython(), "kernel", None) is not None:
-        return "notebook"
-    return "terminal" if sys.stderr.isatty() else "nobody"
-
-
-class Monitor:
-    """A progress bar and, in a notebook, a live plot every `plotting_interval` ticks."""
-
-    def __init__(self, total: int, plotting_interval: int = 0, unit: str = "step"):
-        watching = audience()
-        bar = tqdm_auto if watching == "notebook" else tqdm
-        self.bar = bar(total=total, unit=unit, mininterval=0.5, disable=watching == "nobody")
-        self.interval = plotting_interval if watching == "notebook" else 0
-        self.plot = None
-        self.ticks = 0
-
-    def __enter__(self) -> "Monitor":
-        return self
-
-    def __exit__(self, *error) -> None:
-        self.bar.close()
-
-    def tick(self, history: History | None = None) -> None:
-        """Count one step and draw the history when its turn has come."""
-        self.ticks += 1
-        self.bar.update()
-        if history is None or not self.interval or self.ticks % self.interval:
-            return
-        drawn, first = png(plot_history(history)), self.plot is None
-        where = {"display_id": True if first else self.plot.display_id, "update": not first}
-        self.plot = show_png(drawn, "returns and losses so far", **where) or self.plot

@@ -1,36 +1,12 @@
 """The Fetch arm of gymnasium-robotics: a scripted teacher, and starts from its demonstrations."""
 
-import os
-import subprocess
-import sys
-
 import gymnasium as gym
 import numpy as np
 
 from pgcourse import checks
-from pgcourse.envs import FlatGoal
+from pgcourse.tasks.envs import FlatGoal
 
 PICK_AND_PLACE = "gymnasium_robotics:FetchPickAndPlace-v4"
-
-
-def drawing() -> str | None:
-    """Find out how MuJoCo can draw here, without a screen if need be, and tell it so.
-
-    Returns:
-        "egl", "osmesa" or "glfw", which is then in the environment variable MUJOCO_GL; None
-        where none of them works (Debian has the first two as libegl1 and libosmesa6).
-    """
-    test = "import mujoco; c = mujoco.GLContext(64, 64); c.make_current(); c.free()"
-    asked = os.environ.get("MUJOCO_GL")
-    for name in [asked] if asked else ["egl", "osmesa", "glfw"]:
-        # In a process of its own: one that failed would spoil the next.
-        run = subprocess.run(
-            [sys.executable, "-c", test], env=os.environ | {"MUJOCO_GL": name}, capture_output=True
-        )
-        if run.returncode == 0:
-            os.environ["MUJOCO_GL"] = name
-            return name
-    return None
 
 
 def pick_and_place(obs: np.ndarray) -> np.ndarray:

@@ -1,6 +1,11 @@
 """Environments with actions in [-1, 1]."""
 
-from collections.abc import Callable
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from weakref import WeakKeyDictionary
 
 import gymnasium as gym
 import numpy as np
@@ -87,27 +92,93 @@ def goal_parts(env: gym.Env) -> tuple[int, int, Callable]:
         ) from None
 
 
-def make_env(env_id: str, render_mode: str | None = None) -> gym.Wrapper:
-    """Make a gymnasium environment whose actions lie in [-1, 1].
+def make_env(
+    env: str | Callable[..., gym.Env], render_mode: str | None = None, **options
+) -> gym.Env:
+    """Make an environment whose actions lie in [-1, 1].
 
     Args:
-        env_id: a registered name such as "Pendulum-v1"; observations of an environment with
-            goals become flat: see `FlatGoal`.
+        env: a registered id such as "Pendulum-v1", or a function (a class, say) that makes an
+            environment. Observations of one with goals become flat: see `FlatGoal`.
         render_mode: None, or "rgb_array" for pictures.
+        options: keyword arguments for the environment, such as g=9.81.
 
     Raises:
-        TypeError, ValueError: env_id is unknown, or its actions are not a bounded, flat Box.
+        TypeError, ValueError: the id is unknown, an option is refused, or the actions are not a
+            bounded, flat Box.
     """
-    if not isinstance(env_id, str):
-        raise TypeError(f"env_id: got {env_id!r}; expected a name such as 'Pendulum-v1'")
+    if isinstance(env, gym.Env) or not (isinstance(env, str) or callable(env)):
+        raise TypeError(
+            f"env: got {env!r}; expected an id such as 'Pendulum-v1', or a function that makes an "
+            "environment"
+        )
+    if render_mode is not None:
+        options = options | {"render_mode": render_mode}
     try:
-        env = gym.make(env_id, render_mode=render_mode)
-    except (gym.error.Error, ImportError) as error:
+        made = gym.make(env, **options) if isinstance(env, str) else env(**options)
+    except (gym.error.Error, ImportError, TypeError) as error:
         raise ValueError(
-            f"env_id: got {env_id!r}; expected a registered name such as 'Pendulum-v1' ({error})"
+            f"env: got {env!r} with {options}; expected a registered id such as 'Pendulum-v1', or "
+            f"a function, with arguments that it takes ({error})"
         ) from error
-    env = ActionNormalizer(env)
-    return FlatGoal(env) if isinstance(env.observation_space, Dict) else env
+    if not isinstance(made, gym.Env):
+        raise TypeError(f"env: got {env!r}, which made {made!r}; expected a gymnasium environment")
+    if render_mode is not None and hasattr(made.unwrapped, "mujoco_renderer") and not drawing():
+        raise ValueError(
+            f"env: got {env!r}, which MuJoCo cannot draw on this machine; expected EGL, OSMesa or "
+            "a screen (Debian: apt-get install libegl1), or MUJOCO_GL set to what there is"
+        )
+    if not any(isinstance(layer, ActionNormalizer) for layer in layers(made)):
+        made = ActionNormalizer(made)
+    return FlatGoal(made) if isinstance(made.observation_space, Dict) else made
+
+
+@functools.cache
+def drawing() -> str | None:
+    """Find out how MuJoCo can draw here, without a screen if need be, and tell it so.
+
+    Returns:
+        "egl", "osmesa" or "glfw", which is then in the environment variable MUJOCO_GL; None
+        where none of them works (Debian has the first two as libegl1 and libosmesa6).
+    """
+    test = "import mujoco; c = mujoco.GLContext(64, 64); c.make_current(); c.free()"
+    asked = os.environ.get("MUJOCO_GL")
+    for name in [asked] if asked else ["egl", "osmesa", "glfw"]:
+        # In a process of its own: one that failed would spoil the next.
+        run = subprocess.run(
+            [sys.executable, "-c", test], env=os.environ | {"MUJOCO_GL": name}, capture_output=True
+        )
+        if run.returncode == 0:
+            os.environ["MUJOCO_GL"] = name
+            return name
+    return None
+
+
+def layers(env: gym.Env) -> Iterator[gym.Env]:
+    """Yield an environment's wrappers from the outside in, and then what they wrap."""
+    while isinstance(env, gym.Wrapper):
+        yield env
+        env = env.env
+    yield env
+
+
+# Who started the episode that an environment plays: of two users, the first is told.
+_turns: WeakKeyDictionary[gym.Env, object] = WeakKeyDictionary()
+
+
+def take_turn(env: gym.Env) -> object:
+    """Note that somebody starts an episode, and return the token that proves it."""
+    _turns[env.unwrapped] = token = object()
+    return token
+
+
+def check_turn(env: gym.Env, token: object) -> None:
+    """Refuse to step an environment in which somebody else has started an episode; ValueError."""
+    if _turns.get(env.unwrapped) is not token:
+        raise ValueError(
+            f"env: got {env}, which another agent has reset in the middle of this episode; "
+            "expected an environment of its own for each agent: pass the id, or a function"
+        )
 
 
 def check_spaces(env: gym.Env) -> tuple[int, int]:

@@ -1,5 +1,6 @@
-"""The two function approximators."""
+"""The function approximators."""
 
+import copy
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from pgcourse import checks
 
 def mlp(in_dim: int, out_dim: int, init_w: float, hidden: Sequence[int]) -> nn.Sequential:
     """Hidden layers of ReLU units; the last layer starts in ±init_w."""
-    sizes = [checks.integer("in_dim", in_dim), *(checks.integer("hidden", n) for n in hidden)]
+    sizes = [checks.integer("in_dim", in_dim), *checks.sizes("hidden", hidden)]
     last = nn.Linear(sizes[-1], checks.integer("out_dim", out_dim))
     init_w = checks.real("init_w", init_w, low=0.0)
     nn.init.uniform_(last.weight, -init_w, init_w)
@@ -66,3 +67,48 @@ class Critic(nn.Module):
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:
         """Return one value per row, (B,): not (B, 1), which would broadcast against (B,)."""
         return self.net(torch.cat([obs, action], dim=-1)).squeeze(-1)
+
+
+class GaussianActor(nn.Module):
+    """A policy that draws: obs (B, in_dim) to the Gaussian of which tanh makes an action.
+
+    Args:
+        in_dim, out_dim, init_w, hidden: as for `Actor`.
+
+    Raises:
+        TypeError, ValueError: as `Actor` does.
+    """
+
+    LOG_STD = (-20.0, 2.0)  # wide enough for any use, and exp stays finite
+
+    def __init__(
+        self, in_dim: int, out_dim: int, init_w: float = 3e-3, hidden: Sequence[int] = (128, 128)
+    ):
+        super().__init__()
+        self.net = mlp(in_dim, 2 * checks.integer("out_dim", out_dim), init_w, hidden)
+
+    def gaussian(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and logarithm of the standard deviation, (B, out_dim) each."""
+        mean, log_std = self.net(obs).chunk(2, dim=-1)
+        return mean, log_std.clamp(*self.LOG_STD)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Return the action without a draw, tanh of the mean, (B, out_dim)."""
+        return torch.tanh(self.gaussian(obs)[0])
+
+
+class Temperature(nn.Module):
+    """One positive number to be learned, α, kept as its logarithm; it starts at 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.log_alpha = nn.Parameter(torch.zeros(()))
+
+    def forward(self) -> Tensor:
+        """Return α, ()."""
+        return self.log_alpha.exp()
+
+
+def slow_copy(network: nn.Module) -> nn.Module:
+    """Return a copy that no loss trains: a target network as it starts."""
+    return copy.deepcopy(network).requires_grad_(False)

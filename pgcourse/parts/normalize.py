@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 
 from pgcourse import checks
 
@@ -26,8 +27,8 @@ class Normalizer:
         self.clip = checks.real("clip", clip, 1e-6)
         self.least = checks.real("least", least, 1e-12)
         self.count = 0
-        self.mean = np.zeros(size)
-        self.squares = np.zeros(size)  # the sum of squared distances from the mean
+        self.mean = np.zeros(self.size)
+        self.squares = np.zeros(self.size)  # the sum of squared distances from the mean
 
     def update(self, rows: np.ndarray) -> None:
         """Take rows into account, (n, size); the result is that of all rows at once.
@@ -48,15 +49,14 @@ class Normalizer:
         self.count = whole
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that was learned from the rows, in plain types."""
-        return {
-            "count": self.count, "mean": self.mean.tolist(), "squares": self.squares.tolist()
-        }  # fmt: skip
+        """Return all that was learned from the rows."""
+        columns = {"mean": self.mean, "squares": self.squares}
+        return {"count": self.count} | {n: torch.from_numpy(c.copy()) for n, c in columns.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         self.count = state["count"]
-        self.mean, self.squares = np.array(state["mean"]), np.array(state["squares"])
+        self.mean, self.squares = (state[name].numpy().copy() for name in ("mean", "squares"))
 
     @property
     def deviation(self) -> np.ndarray:

@@ -1,31 +1,30 @@
 """DDPG with hindsight, and with demonstrations if there are any (Nair et al. 2017)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
 from torch import Tensor
 
 from pgcourse import checks
-from pgcourse.buffer import Batch
-from pgcourse.ddpg import DDPGAgent
-from pgcourse.demos import whole_episodes
-from pgcourse.envs import goal_parts, split_obs
-from pgcourse.equations import (
-    actor_loss,
-    bc_loss,
-    clip_target,
-    critic_loss,
-    q_filter,
-    td_target,
-)  # fmt: skip
-from pgcourse.her import HindsightBuffer
-from pgcourse.networks import Actor, Critic
-from pgcourse.normalize import Normalizer
+from pgcourse.agents.bc import cloning
+from pgcourse.agents.ddpg import DDPGAgent
+from pgcourse.agents.off_policy import OffPolicyAgent
+from pgcourse.parts.buffer import Batch
+from pgcourse.parts.equations import actor_loss, clip_target, critic_loss, td_target
+from pgcourse.parts.hindsight import HindsightBuffer
+from pgcourse.parts.normalize import Normalizer
+from pgcourse.tasks.demos import whole_episodes
+from pgcourse.tasks.envs import goal_parts, layers, split_obs
+
+DEFAULTS = {
+    "gamma": 0.98, "tau": 1e-3, "actor_lr": 1e-3, "critic_lr": 1e-3, "hidden": (256, 256),
+    "ou_noise_sigma": 0.1, "initial_random_steps": 0,
+}  # fmt: skip
 
 
-class HERAgent(DDPGAgent):
+class HERAgent(OffPolicyAgent):
     """DDPG whose goal is an input, whose buffer relabels goals, and which may imitate.
 
     Args:
@@ -36,17 +35,14 @@ class HERAgent(DDPGAgent):
         demo_batch_size: N_D, demonstration transitions added to each batch; 0 for none.
         demo: transitions of whole episodes, as `record_demos` returns them.
         relabel, strategy: as for `HindsightBuffer`.
-        gamma, tau, initial_random_steps, seed, device, compile: as for `DDPGAgent`.
         epsilon: probability of a uniformly random action while training.
-        sigma: deviation of the white noise on all other actions.
         lambda1: weight of the policy gradient and the action penalty, at least 0.
         lambda2: weight of the cloning loss, at least 0.
         q_filter: imitate only where the critic prefers the demonstrator (07 Eq. 3).
         action_penalty: weight of the mean squared action (08 Eq. 6), at least 0.
         clipped: keep targets within the returns that are possible (08 Eq. 4).
         normalized: shift, scale and clip the networks' inputs (08 Eq. 5).
-        hidden: units of each hidden layer, in both networks.
-        lr: Adam's learning rate, for both networks.
+        options: as for `OffPolicyAgent`; `DEFAULTS` are the arm's.
 
     Raises:
         TypeError, ValueError: an argument cannot work, or the demonstrations do not fit
@@ -55,43 +51,24 @@ class HERAgent(DDPGAgent):
 
     def __init__(
         self,
-        env: gym.Env,
-        episodes: int,
+        env: Any,
+        episodes: int = 1_000,
         batch_size: int = 256,
         demo_batch_size: int = 0,
+        *,
         demo: Sequence[tuple] = (),
         relabel: float = 0.8,
         strategy: str = "future",
-        gamma: float = 0.98,
-        tau: float = 1e-3,
-        initial_random_steps: int = 0,
         epsilon: float = 0.1,
-        sigma: float = 0.1,
         lambda1: float = 3e-4,
         lambda2: float = 1.0,
         q_filter: bool = True,
         action_penalty: float = 1.0,
         clipped: bool = True,
         normalized: bool = True,
-        hidden: Sequence[int] = (256, 256),
-        lr: float = 1e-3,
-        seed: int = 777,
-        device: str | None = None,
-        compile: bool = False,
+        **options: Any,
     ):
-        given = locals()
-        self.goal_dim, steps, compute_reward = goal_parts(env)
-        checks.integer("batch_size", batch_size)
-        checks.instance("hidden", hidden, list | tuple, "sizes such as (256, 256)")
-        self.hidden = tuple(checks.integer("hidden", units) for units in hidden)
-        self.actor_lr = self.critic_lr = checks.real("lr", lr, 1e-12)
-        super().__init__(
-            env, batch_size, batch_size, 1.0, sigma,
-            gamma, tau, initial_random_steps, seed, device, compile,
-        )  # fmt: skip
-        outside = ("self", "env", "demo", "__class__")
-        self.settings = {key: value for key, value in given.items() if key not in outside}
-        self.settings["hidden"] = list(self.hidden)
+        self.relabel, self.strategy = relabel, strategy
         self.epsilon = checks.real("epsilon", epsilon, 0.0, 1.0)
         self.lambda1 = checks.real("lambda1", lambda1, 0.0)
         self.lambda2 = checks.real("lambda2", lambda2, 0.0)
@@ -99,44 +76,43 @@ class HERAgent(DDPGAgent):
         self.q_filter = checks.flag("q_filter", q_filter)
         self.clipped = checks.flag("clipped", clipped)
         self.normalized = checks.flag("normalized", normalized)
-        self.normalizer = Normalizer(self.state_dim + self.goal_dim)
-
-        def buffer(episodes: int, batch_size: int, seed: int) -> HindsightBuffer:
-            return HindsightBuffer(
-                self.state_dim, self.goal_dim, self.act_dim, episodes, steps, batch_size,
-                lambda achieved, goal: compute_reward(achieved, goal, {}), relabel, seed, strategy,
-            )  # fmt: skip
-
-        self.memory = buffer(episodes, batch_size, seed + 2)
+        super().__init__(env, episodes, batch_size, **DEFAULTS | options)
+        self.normalizer = Normalizer(self.in_dim)
         self.episode_obs: list[np.ndarray] = []
+        self.episode_actions: list[np.ndarray] = []
         self.demo_batch_size = checks.integer("demo_batch_size", demo_batch_size, 0)
         if len(demo) and not demo_batch_size:
             raise ValueError("demo_batch_size: got 0 with demonstrations; expected at least 1")
         if demo_batch_size:
-            whole = whole_episodes(demo, self.obs_dim, self.act_dim, steps)
-            self.demo_memory = buffer(len(whole), demo_batch_size, seed + 1)
+            whole = whole_episodes(demo, self.obs_dim, self.act_dim, self.memory.steps)
+            # Not one of the named streams: see `BCAgent`.
+            self.demo_memory = self.make_memory(len(whole), demo_batch_size, self.seed + 1)
             for obs, action in whole:
                 self.store_episode(self.demo_memory, obs, action)
 
+    # Networks and lists are those of chapter 03.
+    build = DDPGAgent.build
+
+    def make_memory(self, size: int, batch_size: int, seed: int) -> HindsightBuffer:
+        """Return an empty buffer of `size` episodes, which computes rewards as the env does."""
+        self.goal_dim, steps, self.compute_reward = goal_parts(self.env)
+        check_rewards(self.env, self.goal_dim, self.compute_reward)
+        memory = HindsightBuffer(
+            self.obs_dim - 2 * self.goal_dim, self.goal_dim, self.act_dim, size, steps, batch_size,
+            lambda achieved, goal: self.compute_reward(achieved, goal, {}),
+            self.relabel, seed, self.strategy,
+        )  # fmt: skip
+        if size * steps < self.batch_size and not hasattr(self, "memory"):
+            raise ValueError(
+                f"episodes: got {size} of {steps} steps, fewer than batch_size {self.batch_size}; "
+                "expected room for a batch: with less nothing is ever learned"
+            )
+        return memory
+
     @property
-    def state_dim(self) -> int:
-        """Numbers in an observation proper: obs without the achieved and the desired goal."""
-        return self.obs_dim - 2 * self.goal_dim
-
-    @staticmethod
-    def demo_rows(state, achieved, action, goal, length) -> list[tuple]:
-        """Return the demonstrations that a demonstration buffer was filled with."""
-        rows = []
-        for s, c, a, g, steps in zip(state, achieved, action, goal, length, strict=True):
-            obs = np.concatenate([s, c, np.broadcast_to(g, (len(s), len(g)))], axis=1)
-            rows += [(obs[t], a[t], 0.0, obs[t + 1], False) for t in range(steps)]
-        return rows
-
-    def make_networks(self) -> tuple[Actor, Critic]:
-        """Return a new actor and a new critic, which see the observation and the goal."""
-        seen = self.state_dim + self.goal_dim
-        actor = Actor(seen, self.act_dim, hidden=self.hidden)
-        return actor, Critic(seen + self.act_dim, hidden=self.hidden)
+    def in_dim(self) -> int:
+        """Numbers that the networks see: the observation proper and the wanted goal."""
+        return self.obs_dim - self.goal_dim
 
     def inputs(self, seen: np.ndarray) -> np.ndarray:
         """Return observations with goals, (..., state_dim + goal_dim), as the networks get them."""
@@ -155,17 +131,20 @@ class HERAgent(DDPGAgent):
 
     def reset(self) -> np.ndarray:
         """Start an episode and return its first obs."""
-        self.episode_obs = [super().reset()]
+        self.episode_obs, self.episode_actions = [super().reset()], []
         return self.obs
 
     def remember(self, action, reward, next_obs, terminated) -> None:
-        """Keep the next obs: what is stored is the whole episode, when it ends."""
-        if terminated or not -1.0 <= reward <= 0.0:
+        """Keep the next obs and the action: what is stored is the whole episode, at its end."""
+        _, achieved, goal = split_obs(next_obs, self.goal_dim)
+        computed = float(self.compute_reward(achieved, goal, {}))
+        if terminated or reward != computed or not -1.0 <= reward <= 0.0:
             raise ValueError(
-                f"env: got reward {reward}, terminated {terminated}; expected rewards in [-1, 0] "
-                "and episodes that only a time limit ends"
+                f"env: got reward {reward}, terminated {terminated}; expected what its "
+                f"compute_reward says, {computed}, in [-1, 0], and only a time limit as an end"
             )
-        self.episode_obs.append(np.array(next_obs))
+        self.episode_obs.append(checks.vector("next_obs", next_obs, self.obs_dim))
+        self.episode_actions.append(action)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool]:
         """Act once; return next_obs, reward, terminated, truncated."""
@@ -206,10 +185,25 @@ class HERAgent(DDPGAgent):
         loss = self.lambda1 * (actor_loss(q) + self.action_penalty * (action**2).mean())
         if not self.demo_batch_size:
             return loss, {"actor_loss": loss}
-        demo = slice(-self.demo_batch_size, None)
-        with torch.no_grad():
-            demo_q = self.critic(batch.obs[demo], batch.action[demo])
-        mask = q_filter(demo_q, q[demo]) if self.q_filter else torch.ones_like(demo_q)
-        bc_term = self.lambda2 * bc_loss(action[demo], batch.action[demo], mask)
-        record = {"actor_loss": loss + bc_term, "bc_term": bc_term, "pass_rate": mask.mean()}
+        n, filtered = self.demo_batch_size, self.q_filter
+        distance, pass_rate = cloning(self.critic, batch, action, q, n, filtered)
+        bc_term = self.lambda2 * distance
+        record = {"actor_loss": loss + bc_term, "bc_term": bc_term, "pass_rate": pass_rate}
         return loss + bc_term, record
+
+
+def check_rewards(env: gym.Env, goal_dim: int, compute_reward) -> None:
+    """Refuse rewards that hindsight cannot compute anew, at once; ValueError."""
+    for layer in layers(env):
+        if isinstance(layer, gym.RewardWrapper):
+            raise ValueError(
+                f"env: got the wrapper {type(layer).__name__}, which hindsight would ignore; "
+                "expected rewards as compute_reward says"
+            )
+    here = np.zeros(goal_dim)
+    for goal in (here, here + 1e6):
+        reward = float(compute_reward(here, goal, {}))
+        if not -1.0 <= reward <= 0.0:
+            raise ValueError(
+                f"env: got a reward of {reward} from compute_reward; expected rewards in [-1, 0]"
+            )

@@ -1,23 +1,23 @@
 """DDPG with behavior cloning from demonstrations (Nair et al. 2017)."""
 
-import gymnasium as gym
-import numpy as np
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pgcourse import checks
-from pgcourse.buffer import Batch, ReplayBuffer
-from pgcourse.ddpg import DDPGAgent
-from pgcourse.demos import plain
-from pgcourse.equations import actor_loss, bc_loss, q_filter
+from pgcourse.agents.ddpg import DDPGAgent
+from pgcourse.agents.off_policy import OffPolicyAgent
+from pgcourse.parts.buffer import Batch, ReplayBuffer
+from pgcourse.parts.equations import actor_loss, bc_loss, q_filter
+from pgcourse.tasks.demos import plain
 
 
-class BCAgent(DDPGAgent):
+class BCAgent(OffPolicyAgent):
     """DDPG whose every batch holds demonstrations, which the actor also imitates.
 
     Args:
-        env, memory_size, batch_size, ou_noise_theta, ou_noise_sigma, gamma, tau,
-            initial_random_steps, seed, device, compile: as for `DDPGAgent`.
+        env, memory_size, batch_size, args, options: as for `OffPolicyAgent`.
         demo_batch_size: N_D, demonstration transitions added to each batch.
         demo: transitions (obs, action, reward, next_obs, terminated): see `load_demos`.
         lambda1: weight of the policy gradient, at least 0.
@@ -31,31 +31,18 @@ class BCAgent(DDPGAgent):
 
     def __init__(
         self,
-        env: gym.Env,
-        memory_size: int,
-        batch_size: int,
-        demo_batch_size: int,
-        ou_noise_theta: float,
-        ou_noise_sigma: float,
+        env: Any,
+        memory_size: int = 100_000,
+        batch_size: int = 128,
+        demo_batch_size: int = 64,
+        *args: Any,
         demo: list[tuple],
-        gamma: float = 0.99,
-        tau: float = 5e-3,
-        initial_random_steps: int = 10_000,
         lambda1: float = 1e-3,
         lambda2: float = 1.0,
         q_filter: bool = True,
-        seed: int = 777,
-        device: str | None = None,
-        compile: bool = False,
+        **options: Any,
     ):
-        super().__init__(
-            env, memory_size, batch_size, ou_noise_theta, ou_noise_sigma,
-            gamma, tau, initial_random_steps, seed, device, compile,
-        )  # fmt: skip
-        self.settings |= {
-            "demo_batch_size": demo_batch_size, "lambda1": lambda1, "lambda2": lambda2,
-            "q_filter": q_filter,
-        }  # fmt: skip
+        super().__init__(env, memory_size, batch_size, *args, **options)
         self.demo_batch_size = checks.integer("demo_batch_size", demo_batch_size)
         self.lambda1 = checks.real("lambda1", lambda1, 0.0)
         self.lambda2 = checks.real("lambda2", lambda2, 0.0)
@@ -66,17 +53,14 @@ class BCAgent(DDPGAgent):
                 f"demo: got {len(demo)} transitions; expected at least demo_batch_size, "
                 f"{demo_batch_size}"
             )
-        # A seed of its own: the other streams stay those of a DDPGAgent with the same seed.
+        # Not one of the named streams: with this seed the numbers of chapter 07 were measured.
         self.demo_memory = ReplayBuffer(
-            self.obs_dim, self.act_dim, len(demo), demo_batch_size, seed + 1
+            self.obs_dim, self.act_dim, len(demo), demo_batch_size, self.seed + 1
         )
         self.demo_memory.extend(plain(row, self.obs_dim, self.act_dim) for row in demo)
 
-    @staticmethod
-    def demo_rows(*columns: np.ndarray) -> list[tuple]:
-        """Return the demonstrations that a demonstration buffer was filled with."""
-        rows = zip(*columns, strict=True)
-        return [(o, a, float(r), n, bool(t)) for o, a, r, n, t in rows]
+    # Networks, lists and the critic's loss are those of chapter 03.
+    build, critic_objective = DDPGAgent.build, DDPGAgent.critic_objective
 
     def sample(self) -> Batch:
         """Draw N replayed transitions followed by N_D demonstrations."""
@@ -87,12 +71,27 @@ class BCAgent(DDPGAgent):
         """Return λ1 · actor loss + λ2 · cloning loss, 07 Eq. 4, and the numbers to record."""
         action = self.actor(batch.obs)
         q = self.critic(batch.obs, action)
-        demo = slice(-self.demo_batch_size, None)
-        with torch.no_grad():
-            demo_q = self.critic(batch.obs[demo], batch.action[demo])
-        mask = q_filter(demo_q, q[demo]) if self.q_filter else torch.ones_like(demo_q)
-        q_term = self.lambda1 * actor_loss(q)
-        bc_term = self.lambda2 * bc_loss(action[demo], batch.action[demo], mask)
+        n, filtered = self.demo_batch_size, self.q_filter
+        distance, pass_rate = cloning(self.critic, batch, action, q, n, filtered)
+        q_term, bc_term = self.lambda1 * actor_loss(q), self.lambda2 * distance
         loss = q_term + bc_term
         record = {"actor_loss": loss, "q_term": q_term, "bc_term": bc_term}
-        return loss, record | {"pass_rate": mask.mean()}
+        return loss, record | {"pass_rate": pass_rate}
+
+
+def cloning(
+    critic: nn.Module, batch: Batch, action: Tensor, q: Tensor, n: int, filtered: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of the last n rows, 07 Eqs. 2 and 3, and the share that passes the filter.
+
+    Args:
+        critic: judges the demonstrated actions.
+        batch: B rows, of which the last n are demonstrations.
+        action, q: (B, act_dim) and (B,), the policy's own and their values.
+        n: N_D, how many.
+        filtered: does the filter choose, or does every row count?
+    """
+    with torch.no_grad():
+        demo_q = critic(batch.obs[-n:], batch.action[-n:])
+    mask = q_filter(demo_q, q[-n:]) if filtered else torch.ones_like(demo_q)
+    return bc_loss(action[-n:], batch.action[-n:], mask), mask.mean()

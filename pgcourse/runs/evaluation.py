@@ -1,14 +1,18 @@
 """Evaluation on start states that training has not seen."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 
+import gymnasium as gym
 import numpy as np
 
 from pgcourse import checks
-from pgcourse.envs import make_env
+from pgcourse.tasks.envs import make_env
 
 
-def evaluate(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
+def evaluate(
+    agent, env: str | Callable[..., gym.Env], seeds: Iterable[int], **options
+) -> np.ndarray:
     """Return the undiscounted return of the noise-free policy from each start seed.
 
     The environments are new ones and step side by side, so that one call of the policy
@@ -16,7 +20,7 @@ def evaluate(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
 
     Args:
         agent: anything with `policy(obs)`, from (B, obs_dim) to actions (B, act_dim).
-        env_id: a registered name such as "Pendulum-v1".
+        env, options: as for `make_env`.
         seeds: one start state each.
 
     Returns:
@@ -26,31 +30,33 @@ def evaluate(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
         TypeError, ValueError: no seeds, a seed that is no integer of at least 0, or an
             environment that `make_env` refuses.
     """
-    if not callable(getattr(agent, "policy", None)):
-        raise TypeError(f"agent: got {agent!r}; expected something with a method policy(obs)")
+    check_policy(agent)
     seeds = checks.start_seeds("seeds", seeds)
-    envs = [make_env(env_id) for _ in seeds]
-    obs = np.stack([env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)])
-    returns = np.zeros(len(envs))
-    running = list(range(len(envs)))
-    while running:
-        actions = agent.policy(obs[running])
-        ended = set()
-        for i, action in zip(running, actions, strict=True):
-            obs[i], reward, terminated, truncated, _ = envs[i].step(action)
-            returns[i] += reward
-            if terminated or truncated:
-                ended.add(i)
-        running = [i for i in running if i not in ended]
+    with ExitStack() as stack:
+        envs = [stack.enter_context(closing(make_env(env, **options))) for _ in seeds]
+        obs = np.stack([env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)])
+        returns = np.zeros(len(envs))
+        running = list(range(len(envs)))
+        while running:
+            actions = agent.policy(obs[running])
+            ended = set()
+            for i, action in zip(running, actions, strict=True):
+                obs[i], reward, terminated, truncated, _ = envs[i].step(action)
+                returns[i] += reward
+                if terminated or truncated:
+                    ended.add(i)
+            running = [i for i in running if i not in ended]
     return returns
 
 
-def successes(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
+def successes(
+    agent, env: str | Callable[..., gym.Env], seeds: Iterable[int], **options
+) -> np.ndarray:
     """Return for each start seed what `is_success` says after the noise-free policy's last step.
 
     Args:
         agent, seeds: as for `evaluate`.
-        env_id: an environment that says is_success in its info, as those with goals do.
+        env, options: an environment that says is_success in its info, as those with goals do.
 
     Returns:
         (number of seeds,), bool.
@@ -58,18 +64,24 @@ def successes(agent, env_id: str, seeds: Iterable[int]) -> np.ndarray:
     Raises:
         TypeError, ValueError: as `evaluate` does, or the environment does not say is_success.
     """
+    check_policy(agent)
+    found, seeds = [], checks.start_seeds("seeds", seeds)
+    with closing(make_env(env, **options)) as made:
+        for seed in seeds:
+            obs, ended = made.reset(seed=seed)[0], False
+            while not ended:
+                obs, _, terminated, truncated, info = made.step(agent.policy(obs))
+                ended = terminated or truncated
+            if "is_success" not in info:
+                raise ValueError(f"env: got {env!r}; expected one whose info has is_success")
+            found.append(bool(info["is_success"]))
+    return np.array(found)
+
+
+def check_policy(agent) -> None:
+    """Refuse an agent that has no method policy; TypeError."""
     if not callable(getattr(agent, "policy", None)):
         raise TypeError(f"agent: got {agent!r}; expected something with a method policy(obs)")
-    found, env = [], make_env(env_id)
-    for seed in checks.start_seeds("seeds", seeds):
-        obs, ended = env.reset(seed=seed)[0], False
-        while not ended:
-            obs, _, terminated, truncated, info = env.step(agent.policy(obs))
-            ended = terminated or truncated
-        if "is_success" not in info:
-            raise ValueError(f"env_id: got {env_id!r}; expected one whose info has is_success")
-        found.append(bool(info["is_success"]))
-    return np.array(found)
 
 
 def interval(values: Iterable[float], resamples: int = 10_000, seed: int = 0) -> np.ndarray:
