@@ -126,7 +126,7 @@ def _check(wanted: dict[str, Any], given: dict[str, Any]) -> None:
             if name in given:  # else it has a default
                 real(name, value, *want)
         elif isinstance(want, str):
-            instance(name, value, Tensor, f"a tensor ({', '.join(want.split())})")
+            instance(name, value, Tensor, f"a tensor {_tuple(want)}")
             letters = want.split()
             fits &= len(letters) == value.ndim and all(
                 sizes.setdefault(letter, size) == size
@@ -138,7 +138,7 @@ def _check(wanted: dict[str, Any], given: dict[str, Any]) -> None:
     if not fits:
         shapes = {name: want for name, want in wanted.items() if isinstance(want, str)}
         got = ", ".join(f"{name} {tuple(given[name].shape)}" for name in shapes)
-        expected = ", ".join(f"({', '.join(want.split())})" for want in shapes.values())
+        expected = ", ".join(map(_tuple, shapes.values()))
         raise ValueError(f"{got}: expected {expected}, with one size for each letter")
     for name, shapes in weights[1:]:
         if shapes != weights[0][1]:
@@ -146,3 +146,8 @@ def _check(wanted: dict[str, Any], given: dict[str, Any]) -> None:
                 f"{name}: got {given[name]}; expected the shapes of {weights[0][0]}, "
                 f"{given[weights[0][0]]}"
             )
+
+
+def _tuple(letters: str) -> str:
+    """Write a shape as Python does: "B" is (B,), "B A" is (B, A)."""
+    return str(tuple(letters.split())).replace("'", "")

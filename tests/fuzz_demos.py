@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 
 from pgcourse import load_demos
-from pgcourse.demos import MAX_BYTES
+from pgcourse.tasks import demos
 
 ROOT = Path(__file__).parents[1]
-REFUSAL = re.compile(r"path: got .*expected a pickled list of tuples", re.DOTALL)
+MAX_BYTES = demos.MAX_BYTES[".pkl"]
+REFUSAL = re.compile(r"path: got .*expected demonstrations: a pickled list of tuples", re.DOTALL)
 MEGABYTES = 100  # allowed above what the process has at the start
 # A file may take 100 ms of CPU time, or on a slow or busy machine 3 times what demo.pkl takes.
 SECONDS, RATIO = 0.1, 3.0

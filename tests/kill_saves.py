@@ -10,15 +10,15 @@ from pathlib import Path
 
 import torch
 
-from pgcourse import DDPGAgent, make_env
-from pgcourse.checkpoint import read_snapshot
+from pgcourse import DDPGAgent
+from pgcourse.runs.checkpoint import read_state
 
 
 def kill_saves(kills: int, folder: Path) -> dict[str, int]:
     """Return how many kills left a file that cannot be read, or an older one than acknowledged."""
     torch.set_num_threads(1)
     path, chance = Path(folder) / "killed.pt", random.Random(0)
-    agent = DDPGAgent(make_env("Pendulum-v1"), 500, 8, 1.0, 0.1, initial_random_steps=0)
+    agent = DDPGAgent("Pendulum-v1", 500, 8, 1.0, 0.1, initial_random_steps=0)
     agent.train(60)
     agent.save(path)
     corrupt = lost = 0
@@ -39,7 +39,7 @@ def kill_saves(kills: int, folder: Path) -> dict[str, int]:
             news = pipe.read()
         acknowledged = int.from_bytes(news[-8:], "big") if news else acknowledged
         try:
-            stored = read_snapshot(path)["numbers"]["total_steps"]
+            stored = read_state(path, agent.state_dict())["counts"]["total_steps"]
             lost += stored < acknowledged
             agent.total_steps = acknowledged = stored
         except ValueError:

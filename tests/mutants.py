@@ -3,13 +3,18 @@
 Each mutant is one realistic slip in a copy of the module. The unit tests must kill it.
 """
 
+import ast
+import copy
+import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 TESTS = [
@@ -24,266 +29,746 @@ TESTS = [
     "her_agent",
     "ddpg",
     "bc",
+    "td3",
+    "sac",
+    "contract",
     "demos",
     "optimal",
     "compiled",
 ]
+# The tests of a file that are not named as it is.
+OWN = {
+    "checks": "equations",
+    "agents/agent": "contract",
+    "agents/her": "her_agent",
+    "agents/off_policy": "contract",
+    "display/video": "ddpg",
+    "parts/hindsight": "her",
+    "parts/history": "contract",
+    "parts/normalize": "her",
+    "parts/seeding": "contract",
+    "tasks/bits": "goals",
+    "tasks/pendulum": "optimal",
+}
 SECONDS = 120  # for one mutant; whoever takes longer is not killed
 
-# name: (file, text as it is, text as it should not be)
-# Not here, for nothing changes: `no_grad` around the target networks or around the demonstrated
-# action's value, and the targets' `requires_grad_(False)`. td_target and the filter's comparison
-# carry no gradient, and no optimizer holds the targets.
+
+class Mutant(NamedTuple):
+    """A slip: code that is to be found in a function by its syntax, and what stands there then."""
+
+    file: str  # in pgcourse, without .py
+    where: str  # the qualified name of a function or a class
+    old: str  # an expression, or statements
+    new: str | None  # None: the statements are left out
+    count: int = 1  # how often it stands there
+
+
+# Not here, for nothing changes:
+# - `no_grad` around the slow copies or around the demonstrated action's value, and the slow copies'
+#   `requires_grad_(False)`. td_target and the filter's comparison carry no gradient, and no
+#   optimizer holds the copies.
+# - α not detached in the loss of SAC's actor, or not in its target. `descend` asks for the
+#   gradients of one learner's own weights, as does the compiled update, and td_target has none.
+#   So too the log-density not detached in the temperature's loss: that one is here since it is a
+#   promise of the equation, and only that one's own tests can kill it.
+# - TD3's target noise from the batch's other column: one standard normal is as good as another.
+# - `terminated` left out in HERAgent: nothing ends there.
 MUTANTS = {
-    "goals from the step's own start": (
-        "her", "integers(step + 1, later + 1)", "integers(step, later + 1)",
+    # The parts
+    "goals from the step's own start": Mutant(
+        "parts/hindsight", "HindsightBuffer.sample_batch",
+        "self.rng.integers(step + 1, later + 1)", "self.rng.integers(step, later + 1)",
     ),
-    "goals never from the end": (
-        "her", "integers(step + 1, later + 1)", "integers(step + 1, np.maximum(later, step + 2))",
+    "goals never from the end": Mutant(
+        "parts/hindsight", "HindsightBuffer.sample_batch",
+        "self.rng.integers(step + 1, later + 1)",
+        "self.rng.integers(step + 1, np.maximum(later, step + 2))",
     ),
-    "reward for the place left": (
-        "her", "self.achieved[row, step + 1], goal)", "self.achieved[row, step], goal)",
+    "reward for the place left": Mutant(
+        "parts/hindsight", "HindsightBuffer.sample_batch",
+        "self.achieved[row, step + 1]", "self.achieved[row, step]",
     ),
-    "next_obs keeps the wanted goal": (
-        "her", "[self.obs[row, step + 1], goal]", "[self.obs[row, step + 1], self.goal[row]]",
+    "next_obs keeps the wanted goal": Mutant(
+        "parts/hindsight", "HindsightBuffer.sample_batch",
+        "[self.obs[row, step + 1], goal]", "[self.obs[row, step + 1], self.goal[row]]",
     ),
-    "every goal relabelled": ("her", "< self.relabel", "< 1.0"),
-    "targets not clipped from above": (
-        "equations", "clamp(-1.0 / (1.0 - gamma), 0.0)", "clamp(-1.0 / (1.0 - gamma))",
+    "every goal relabelled": Mutant(
+        "parts/hindsight", "HindsightBuffer.sample_batch", "self.relabel", "1.0",
     ),
-    "deviation not kept from zero": (
-        "normalize", "np.maximum(np.sqrt(self.squares / max(self.count, 1)), self.least)",
+    "deviation not kept from zero": Mutant(
+        "parts/normalize", "Normalizer.deviation",
+        "np.maximum(np.sqrt(self.squares / max(self.count, 1)), self.least)",
         "np.sqrt(self.squares / max(self.count, 1))",
     ),
-    "the networks see the achieved goal": (
-        "her_agent", "state, _, goal = split_obs(", "state, goal, _ = split_obs(",
+    "biased noise": Mutant(
+        "parts/noise", "OUNoise.sample",
+        "self.rng.standard_normal(self.size)", "self.rng.random(self.size)",
     ),
-    "penalty without lambda1": (
-        "her_agent", "self.lambda1 * (actor_loss(q) + self.action_penalty * (action**2).mean())",
-        "self.lambda1 * actor_loss(q) + self.action_penalty * (action**2).mean()",
+    "noise not scaled by sigma": Mutant(
+        "parts/noise", "OUNoise.sample",
+        "self.sigma * self.rng.standard_normal(self.size)",
+        "self.rng.standard_normal(self.size)",
     ),
-    "the normalizer sees wanted goals only": (
-        "her_agent", "for aim in (goal, achieved):", "for aim in (goal,):",
+    "noise pulled away from mu": Mutant(
+        "parts/noise", "OUNoise.sample", "self.mu - self.state", "self.state - self.mu",
     ),
-    "the goal is met by any bit": ("goals", ".all(axis=-1)", ".any(axis=-1)"),
-    "biased noise": ("noise", "self.rng.standard_normal(self.size)", "self.rng.random(self.size)"),
-    "noise not scaled by sigma": ("noise", "push = self.sigma * ", "push = "),
-    "noise pulled away from mu": ("noise", "(self.mu - self.state)", "(self.state - self.mu)"),
-    "one push for all dimensions": ("noise", "standard_normal(self.size)", "standard_normal()"),
-    "noise changed in place": (
-        "noise", "self.state = self.state + self.theta", "self.state += self.theta",
+    "one push for all dimensions": Mutant(
+        "parts/noise", "OUNoise.sample",
+        "self.rng.standard_normal(self.size)", "self.rng.standard_normal()",
     ),
-    "noise not reset": ("ddpg", "        self.noise.reset()\n", ""),
-    "noise left out": ("ddpg", "self.policy(obs) + self.noise.sample()", "self.policy(obs)"),
-    "noise added after the clip": (
-        "ddpg", "np.clip(self.policy(obs) + self.noise.sample(), -1.0, 1.0)",
-        "(np.clip(self.policy(obs), -1.0, 1.0) + self.noise.sample())",
+    "noise changed in place": Mutant(
+        "parts/noise", "OUNoise.sample",
+        "self.state = self.state + self.theta * (self.mu - self.state) + push\n"
+        "return self.state.copy()",
+        "self.state += self.theta * (self.mu - self.state) + push\nreturn self.state",
     ),
-    "explores with the target actor": (
-        "ddpg", "return self.actor(rows)", "return self.actor_target(rows)",
+    "rewards and ends stored as columns": Mutant(
+        "parts/buffer", "ReplayBuffer.__init__", "(size,)", "(size, 1)", 2,
     ),
-    "truncated cuts the bootstrap": (
-        "ddpg", "self.remember(action, reward, next_obs, terminated)\n",
-        "self.remember(action, reward, next_obs, terminated or truncated)\n",
+    "wrap-around off by one": Mutant(
+        "parts/buffer", "ReplayBuffer._write",
+        "self.stored % self.size", "self.stored % (self.size + 1) - 1",
     ),
-    "terminated bootstraps": ("equations", "gamma * (1.0 - terminated) * next_q", "gamma * next_q"),
-    "discount left out": ("equations", "gamma * (1.0 - terminated) *", "(1.0 - terminated) *"),
-    "missing stop-gradient": ("equations", "* next_q).detach()", "* next_q)"),
-    "target from the trained critic": (
-        "ddpg", "self.critic_target(batch.next_obs,", "self.critic(batch.next_obs,",
+    "newest dropped when full": Mutant(
+        "parts/buffer", "ReplayBuffer._write",
+        "self.stored % self.size", "min(self.stored, self.size - 1)",
     ),
-    "target from the trained actor": (
-        "ddpg", "self.actor_target(batch.next_obs)", "self.actor(batch.next_obs)",
+    "sampling past the filled part": Mutant(
+        "parts/buffer", "ReplayBuffer.sample_batch", "len(self)", "self.size",
     ),
-    "tau swapped with 1 - tau": ("equations", "(slow, fast, tau)", "(slow, fast, 1 - tau)"),
-    "actor target never updated": (
-        "ddpg", "        soft_update(self.actor_target, self.actor, self.tau)\n", "",
+    "newest row never sampled": Mutant(
+        "parts/buffer", "ReplayBuffer.sample_batch", "len(self)", "max(len(self) - 1, 1)",
     ),
-    "critic target never updated": (
-        "ddpg", "        soft_update(self.critic_target, self.critic, self.tau)\n", "",
-    ),
-    "targets share the weights": (
-        "ddpg", "copy.deepcopy(self.critic).requires_grad_(False)", "self.critic",
-    ),
-    "target starts from other weights": (
-        "ddpg", "copy.deepcopy(self.actor).requires_grad_(False)",
-        "Actor(self.obs_dim, self.act_dim).requires_grad_(False)",
-    ),
-    "actor judged by the target critic": (
-        "ddpg", "actor_loss(self.critic(batch.obs", "actor_loss(self.critic_target(batch.obs",
-    ),
-    "learning rates swapped": (
-        "ddpg", "actor_lr, critic_lr = 3e-4, 1e-3", "actor_lr, critic_lr = 1e-3, 3e-4",
-    ),
-    "gradients pile up": (
-        "optim", "weight.grad = grad",
-        "weight.grad = grad + (0 if weight.grad is None else weight.grad)",
-    ),
-    "actor loss sign": ("equations", "return -q.mean()", "return q.mean()"),
-    "critic loss not squared": (
-        "equations", "((q - target) ** 2).mean()", "(q - target).abs().mean()",
-    ),
-    "critic returns (B, 1)": ("networks", ".squeeze(-1)", ""),
-    "shapes not checked": ("equations", "if len(set(shapes.values())) > 1 or any", "if any"),
-    "critic keeps the actor's gradient": (
-        "ddpg", "        descend(self.actor, self.actor_optimizer, loss)\n",
-        "        loss.backward()\n        self.actor_optimizer.step()\n",
-    ),
-    "critic stepped by the actor's loss": (
-        "ddpg", "descend(self.actor, self.actor_optimizer, loss)",
-        "descend(self.actor, self.critic_optimizer, loss)",
-    ),
-    "rewards stored as a column": (
-        "buffer", "(size, act_dim), (size,), ", "(size, act_dim), (size, 1), ",
-    ),
-    "wrap-around off by one": (
-        "buffer", "column[self.stored % self.size] = value",
-        "column[self.stored % (self.size + 1) - 1] = value",
-    ),
-    "newest dropped when full": (
-        "buffer", "column[self.stored % self.size] = value",
-        "column[min(self.stored, self.size - 1)] = value",
-    ),
-    "sampling past the filled part": (
-        "buffer", "self.rng.integers(len(self),", "self.rng.integers(self.size,",
-    ),
-    "newest row never sampled": (
-        "buffer", "self.rng.integers(len(self),", "self.rng.integers(max(len(self) - 1, 1),",
-    ),
-    "sampling by permutation": (
-        "buffer", "self.rng.integers(len(self), size=self.batch_size)",
+    "sampling by permutation": Mutant(
+        "parts/buffer", "ReplayBuffer.sample_batch",
+        "self.rng.integers(len(self), size=self.batch_size)",
         "self.rng.permutation(len(self))[: self.batch_size]",
     ),
-    "warm-up saturates": (
-        "ddpg", "self.rng.uniform(-1.0, 1.0, self.act_dim)",
+    "one seed for all streams": Mutant(
+        "parts/seeding", "stream_seed", "words[STREAMS.index(name)]", "words[0]",
+    ),
+    "a loss that is not finite passes": Mutant(
+        "parts/history", "History.read", "math.isfinite(value)", "True",
+    ),
+    "critic returns (B, 1)": Mutant(
+        "parts/networks", "Critic.forward",
+        "self.net(torch.cat([obs, action], dim=-1)).squeeze(-1)",
+        "self.net(torch.cat([obs, action], dim=-1))",
+    ),
+    "actor without tanh": Mutant(
+        "parts/networks", "Actor.forward", "torch.tanh(self.net(obs))", "self.net(obs)",
+    ),
+    "drawing actor without tanh": Mutant(
+        "parts/networks", "GaussianActor.forward",
+        "torch.tanh(self.gaussian(obs)[0])", "self.gaussian(obs)[0]",
+    ),
+    "deviation of draws not bounded": Mutant(
+        "parts/networks", "GaussianActor.gaussian", "log_std.clamp(*self.LOG_STD)", "log_std",
+    ),
+    "temperature may turn negative": Mutant(
+        "parts/networks", "Temperature.forward", "self.log_alpha.exp()", "self.log_alpha + 1.0",
+    ),
+    "last layer starts large": Mutant(
+        "parts/networks", "mlp", "nn.init.uniform_(last.weight, -init_w, init_w)", None,
+    ),
+    "slow copies share the weights": Mutant(
+        "parts/networks", "slow_copy", "copy.deepcopy(network).requires_grad_(False)", "network",
+    ),
+    # The equations
+    "shapes not checked": Mutant("checks", "_check", "not fits", "False"),
+    "a letter is any size": Mutant(
+        "checks", "_check", "sizes.setdefault(letter, size) == size", "True",
+    ),
+    "critic loss broadcasts its target": Mutant(
+        "parts/equations", "critic_loss", "arguments(q='B', target='B')", "arguments(q='B')",
+    ),
+    "terminated bootstraps": Mutant(
+        "parts/equations", "td_target",
+        "gamma * (1.0 - terminated) * next_q", "gamma * next_q",
+    ),
+    "discount left out": Mutant(
+        "parts/equations", "td_target", "gamma * (1.0 - terminated)", "(1.0 - terminated)",
+    ),
+    "missing stop-gradient": Mutant(
+        "parts/equations", "td_target",
+        "(reward + gamma * (1.0 - terminated) * next_q).detach()",
+        "reward + gamma * (1.0 - terminated) * next_q",
+    ),
+    "targets not clipped from above": Mutant(
+        "parts/equations", "clip_target",
+        "target.clamp(-1.0 / (1.0 - gamma), 0.0)", "target.clamp(-1.0 / (1.0 - gamma))",
+    ),
+    "tau swapped with 1 - tau": Mutant(
+        "parts/equations", "soft_update",
+        "torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), tau)",
+        "torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), 1 - tau)",
+    ),
+    "actor loss sign": Mutant("parts/equations", "actor_loss", "-q.mean()", "q.mean()"),
+    "critic loss not squared": Mutant(
+        "parts/equations", "critic_loss",
+        "((q - target) ** 2).mean()", "(q - target).abs().mean()",
+    ),
+    "maximum of the twins": Mutant(
+        "parts/equations", "twin_minimum", "torch.minimum(q1, q2)", "torch.maximum(q1, q2)",
+    ),
+    "noise of the target not clipped": Mutant(
+        "parts/equations", "smoothed_action", "noise.clamp(-clip, clip)", "noise",
+    ),
+    "smoothed action not clipped": Mutant(
+        "parts/equations", "smoothed_action",
+        "(action + noise.clamp(-clip, clip)).clamp(-1.0, 1.0)",
+        "action + noise.clamp(-clip, clip)",
+    ),
+    "density without the tanh": Mutant(
+        "parts/equations", "squashed_gaussian", "log_density - log_slope", "log_density",
+    ),
+    "density without the normal's constant": Mutant(
+        "parts/equations", "squashed_gaussian",
+        "-0.5 * noise**2 - log_std - 0.5 * math.log(2.0 * math.pi)",
+        "-0.5 * noise**2 - log_std",
+    ),
+    "density without the deviation": Mutant(
+        "parts/equations", "squashed_gaussian",
+        "-0.5 * noise**2 - log_std", "-0.5 * noise**2",
+    ),
+    "density summed over the batch": Mutant(
+        "parts/equations", "squashed_gaussian",
+        "(log_density - log_slope).sum(dim=1)",
+        "(log_density - log_slope).sum(dim=0)",
+    ),
+    "density of the mean over the dimensions": Mutant(
+        "parts/equations", "squashed_gaussian",
+        "(log_density - log_slope).sum(dim=1)",
+        "(log_density - log_slope).mean(dim=1)",
+    ),
+    "draws with the deviation's logarithm": Mutant(
+        "parts/equations", "squashed_gaussian", "log_std.exp() * noise", "log_std * noise",
+    ),
+    "entropy's share with the wrong sign": Mutant(
+        "parts/equations", "soft_value", "q - alpha * log_density", "q + alpha * log_density",
+    ),
+    "temperature's sign": Mutant(
+        "parts/equations", "temperature_loss",
+        "-(alpha * (log_density.detach() + target_entropy)).mean()",
+        "(alpha * (log_density.detach() + target_entropy)).mean()",
+    ),
+    "temperature's gradient reaches the log-density": Mutant(
+        "parts/equations", "temperature_loss", "log_density.detach()", "log_density",
+    ),
+    "target entropy's sign in the loss": Mutant(
+        "parts/equations", "temperature_loss",
+        "log_density.detach() + target_entropy", "log_density.detach() - target_entropy",
+    ),
+    "mean over the dimensions of an action": Mutant(
+        "parts/equations", "bc_loss",
+        "((action - demo_action) ** 2).sum(dim=1)", "((action - demo_action) ** 2).mean(dim=1)",
+    ),
+    "divided by the rows that pass": Mutant(
+        "parts/equations", "bc_loss", "len(mask)", "mask.sum()",
+    ),
+    "Q-filter inverted": Mutant(
+        "parts/equations", "q_filter", "demo_q > policy_q", "demo_q < policy_q",
+    ),
+    "Q-filter carrying gradient": Mutant(
+        "parts/equations", "q_filter",
+        "(demo_q > policy_q).float()", "torch.sigmoid(100 * (demo_q - policy_q))",
+    ),
+    # The frame of all agents
+    "truncated cuts the bootstrap": Mutant(
+        "agents/agent", "Agent.step",
+        "self.remember(action, reward, next_obs, terminated)",
+        "self.remember(action, reward, next_obs, terminated or truncated)",
+    ),
+    "state never advances": Mutant(
+        "agents/agent", "Agent.step", "self.obs = np.array(next_obs)", None,
+    ),
+    "score not reset": Mutant("agents/agent", "Agent.reset", "self.score = 0.0", None),
+    "every reset with one seed": Mutant(
+        "agents/agent", "Agent.reset", "self.reset_seed = None", None,
+    ),
+    "a stream left out of the state": Mutant(
+        "agents/agent", "Agent.streams", "isinstance(v, np.random.Generator)", "k == 'rng'",
+    ),
+    "warm-up saturates": Mutant(
+        "agents/agent", "Agent.select_action",
+        "self.rng.uniform(-1.0, 1.0, self.act_dim)",
         "self.rng.uniform(-2.0, 2.0, self.act_dim).clip(-1.0, 1.0)",
     ),
-    "warm-up on half of the range": (
-        "ddpg", "self.rng.uniform(-1.0, 1.0, self.act_dim)",
-        "self.rng.uniform(0.0, 1.0, self.act_dim)",
+    "warm-up on half of the range": Mutant(
+        "agents/agent", "Agent.select_action",
+        "self.rng.uniform(-1.0, 1.0, self.act_dim)", "self.rng.uniform(0.0, 1.0, self.act_dim)",
     ),
-    "warm-up with one number for all dimensions": (
-        "ddpg", "self.rng.uniform(-1.0, 1.0, self.act_dim)",
+    "warm-up with one number for all dimensions": Mutant(
+        "agents/agent", "Agent.select_action",
+        "self.rng.uniform(-1.0, 1.0, self.act_dim)",
         "np.full(self.act_dim, self.rng.uniform(-1.0, 1.0))",
     ),
-    "warm-up one step too long": (
-        "ddpg", "self.total_steps < self.initial_random_steps",
+    "warm-up one step too long": Mutant(
+        "agents/agent", "Agent.select_action",
+        "self.total_steps < self.initial_random_steps",
         "self.total_steps <= self.initial_random_steps",
     ),
-    "warm-up never ends": (
-        "ddpg", "if self.total_steps < self.initial_random_steps", "if self.initial_random_steps",
+    "warm-up never ends": Mutant(
+        "agents/agent", "Agent.select_action",
+        "self.total_steps < self.initial_random_steps", "self.initial_random_steps",
     ),
-    "no learning during warm-up": (
-        "training", "if len(agent.memory) >= agent.memory.batch_size:",
-        "if agent.total_steps > agent.initial_random_steps:",
+    "no learning during warm-up": Mutant(
+        "agents/off_policy", "OffPolicyAgent.learn",
+        "len(self.memory) >= self.batch_size", "self.total_steps > self.initial_random_steps",
     ),
-    "state never advances": ("ddpg", "        self.obs = np.array(next_obs)", ""),
-    "next state stored twice": ("ddpg", ".memory.store(self.obs,", ".memory.store(next_obs,"),
-    "score not reset": ("ddpg", "        self.score = 0.0\n        return", "        return"),
-    "every reset with one seed": ("ddpg", "        self.reset_seed = None\n", ""),
-    "global random stream": ("ddpg", "            torch.manual_seed(for_weights)\n", ""),
-    "action not rescaled": (
-        "envs", "super().__init__(env, min_action=-ones, max_action=ones)",
+    "noise not reset": Mutant(
+        "agents/off_policy", "OffPolicyAgent.reset", "self.noise.reset()", None,
+    ),
+    "noise left out": Mutant(
+        "agents/off_policy", "OffPolicyAgent.explore",
+        "self.policy(obs) + self.noise.sample()", "self.policy(obs)",
+    ),
+    "noise added after the clip": Mutant(
+        "agents/off_policy", "OffPolicyAgent.explore",
+        "np.clip(self.policy(obs) + self.noise.sample(), -1.0, 1.0)",
+        "(np.clip(self.policy(obs), -1.0, 1.0) + self.noise.sample())",
+    ),
+    "explores with the slow actor": Mutant(
+        "agents/off_policy", "OffPolicyAgent.policy", "self.actor(rows)", "self.actor_target(rows)",
+    ),
+    "next state stored twice": Mutant(
+        "agents/off_policy", "OffPolicyAgent.remember", "self.obs", "next_obs",
+    ),
+    "global random stream": Mutant(
+        "agents/off_policy", "OffPolicyAgent.__init__",
+        "torch.manual_seed(self.stream_seed('weights'))", None,
+    ),
+    "learning rates swapped": Mutant(
+        "agents/off_policy", "OffPolicyAgent.__init__",
+        "self.actor_lr = checks.real('actor_lr', actor_lr, 0.0)\n"
+        "self.critic_lr = checks.real('critic_lr', critic_lr, 0.0)",
+        "self.actor_lr = checks.real('actor_lr', critic_lr, 0.0)\n"
+        "self.critic_lr = checks.real('critic_lr', actor_lr, 0.0)",
+    ),
+    "slow copies never updated": Mutant(
+        "agents/off_policy", "OffPolicyAgent.update",
+        "soft_update(each.slow, each.network, self.tau)", None,
+    ),
+    "networks follow their slow copies": Mutant(
+        "agents/off_policy", "OffPolicyAgent.update",
+        "soft_update(each.slow, each.network, self.tau)",
+        "soft_update(each.network, each.slow, self.tau)",
+    ),
+    "everybody's turn in each update": Mutant(
+        "agents/off_policy", "OffPolicyAgent.update",
+        "self.updates % each.every == 0", "True", 2,
+    ),
+    "updates not counted": Mutant(
+        "agents/off_policy", "OffPolicyAgent.update_model", "self.updates += 1", None,
+    ),
+    "gradients pile up": Mutant(
+        "agents/off_policy", "descend",
+        "weight.grad = grad",
+        "weight.grad = grad + (0 if weight.grad is None else weight.grad)",
+    ),
+    "other networks keep a loss's gradient": Mutant(
+        "agents/off_policy", "OffPolicyAgent.update",
+        "descend(each, loss)", "loss.backward()\neach.optimizer.step()",
+    ),
+    "draws from no seed": Mutant(
+        "agents/off_policy", "NoisyAgent.__init__",
+        "np.random.default_rng(self.stream_seed('draws'))", "np.random.default_rng()",
+    ),
+    "draws that are not normal": Mutant(
+        "agents/off_policy", "NoisyAgent.sample",
+        "self.draws.standard_normal((2, self.batch_size, self.act_dim), dtype=np.float32)",
+        "self.draws.random((2, self.batch_size, self.act_dim), dtype=np.float32)",
+    ),
+    # TD3
+    "TD3: delay ignored": Mutant("agents/td3", "TD3Agent.build", "self.delay", "1", 3),
+    "TD3: actor not delayed": Mutant(
+        "agents/td3", "TD3Agent.build",
+        "self.learner(self.actor, self.actor_lr, self.actor_objective, self.delay)",
+        "self.learner(self.actor, self.actor_lr, self.actor_objective)",
+    ),
+    "TD3: slow actor not delayed": Mutant(
+        "agents/td3", "TD3Agent.build",
+        "Follower(self.actor_target, self.actor, self.delay)",
+        "Follower(self.actor_target, self.actor)",
+    ),
+    "TD3: slow critics not delayed": Mutant(
+        "agents/td3", "TD3Agent.build",
+        "Follower(self.critics_target, self.critics, self.delay)",
+        "Follower(self.critics_target, self.critics)",
+    ),
+    "TD3: target noise not scaled": Mutant(
+        "agents/td3", "TD3Agent.critic_objective",
+        "self.target_sigma * batch.next_noise", "batch.next_noise",
+    ),
+    "TD3: target action not smoothed": Mutant(
+        "agents/td3", "TD3Agent.critic_objective",
+        "smoothed_action(self.actor_target(batch.next_obs), noise, self.target_clip)",
+        "self.actor_target(batch.next_obs)",
+    ),
+    # SAC
+    "SAC: explores without noise": Mutant(
+        "agents/sac", "SACAgent.explore",
+        "mean + np.exp(log_std) * self.noise.sample()", "mean",
+    ),
+    "SAC: explores with the deviation's logarithm": Mutant(
+        "agents/sac", "SACAgent.explore", "np.exp(log_std)", "log_std",
+    ),
+    "SAC: explores without tanh": Mutant(
+        "agents/sac", "SACAgent.explore",
+        "np.tanh(mean + np.exp(log_std) * self.noise.sample())",
+        "np.clip(mean + np.exp(log_std) * self.noise.sample(), -1.0, 1.0)",
+    ),
+    "SAC: draws with the small noise of others": Mutant(
+        "agents/sac", "SACAgent.__init__",
+        "{} if len(args) > 3 else {'ou_noise_sigma': 1.0}", "{}",
+    ),
+    "SAC: target entropy's sign": Mutant(
+        "agents/sac", "SACAgent.__init__", "-self.act_dim", "self.act_dim",
+    ),
+    "SAC: temperature never learned": Mutant(
+        "agents/sac", "SACAgent.build",
+        "self.learner(self.temperature, rate, self.temperature_objective)",
+        "self.learner(self.temperature, 0.0, self.temperature_objective)",
+    ),
+    "SAC: target without entropy": Mutant(
+        "agents/sac", "SACAgent.critic_objective",
+        "soft_value(next_q, log_density, self.temperature())", "next_q",
+    ),
+    "SAC: actor's loss without entropy": Mutant(
+        "agents/sac", "SACAgent.actor_objective",
+        "soft_value(q, log_density, self.temperature().detach())", "q",
+    ),
+    "SAC: actor judged by one critic": Mutant(
+        "agents/sac", "SACAgent.actor_objective",
+        "twin_minimum(*(critic(batch.obs, action) for critic in self.critics))",
+        "self.critics[0](batch.obs, action)",
+    ),
+    # BC, and what HER shares with it
+    "BC: only the last demonstrations kept": Mutant(
+        "agents/bc", "BCAgent.__init__",
+        "ReplayBuffer(self.obs_dim, self.act_dim, len(demo), demo_batch_size, self.seed + 1)",
+        "ReplayBuffer(self.obs_dim, self.act_dim, demo_batch_size, demo_batch_size, self.seed + 1)",
+    ),
+    "BC: demonstrations left out of the critic": Mutant(
+        "agents/bc", "BCAgent.sample",
+        "Batch(*map(torch.cat, zip(replayed, demo, strict=True)))", "replayed",
+    ),
+    "BC: clones the replayed rows": Mutant(
+        "agents/bc", "BCAgent.sample",
+        "zip(replayed, demo, strict=True)", "zip(demo, replayed, strict=True)",
+    ),
+    "BC: demonstrations left out of the policy gradient": Mutant(
+        "agents/bc", "BCAgent.actor_objective",
+        "actor_loss(q)", "actor_loss(q[: -self.demo_batch_size])",
+    ),
+    "BC: lambda1 left out": Mutant(
+        "agents/bc", "BCAgent.actor_objective", "self.lambda1 * actor_loss(q)", "actor_loss(q)",
+    ),
+    "clones all rows": Mutant("agents/bc", "cloning", "-n", "-len(q)", 5),
+    "Q-filter cannot be switched off": Mutant("agents/bc", "cloning", "filtered", "True"),
+    # HER
+    "HER: the networks see the achieved goal": Mutant(
+        "agents/her", "HERAgent.policy",
+        "state, _, goal = split_obs(obs, self.goal_dim)",
+        "state, goal, _ = split_obs(obs, self.goal_dim)",
+    ),
+    "HER: penalty without lambda1": Mutant(
+        "agents/her", "HERAgent.actor_objective",
+        "self.lambda1 * (actor_loss(q) + self.action_penalty * (action**2).mean())",
+        "self.lambda1 * actor_loss(q) + self.action_penalty * (action**2).mean()",
+    ),
+    "HER: the normalizer sees wanted goals only": Mutant(
+        "agents/her", "HERAgent.store_episode", "(goal, achieved)", "(goal,)",
+    ),
+    "HER: targets not clipped": Mutant(
+        "agents/her", "HERAgent.critic_objective", "self.clipped", "False",
+    ),
+    "HER: demonstrations left out of the critic": Mutant(
+        "agents/her", "HERAgent.sample",
+        "batch = Batch(*map(np.concatenate, zip(batch, demo, strict=True)))", None,
+    ),
+    "HER: clones the replayed rows": Mutant(
+        "agents/her", "HERAgent.sample",
+        "zip(batch, demo, strict=True)", "zip(demo, batch, strict=True)",
+    ),
+    # The tasks
+    "the goal is met by any bit": Mutant(
+        "tasks/bits", "BitFlip.compute_reward",
+        "(achieved == goal).all(axis=-1)", "(achieved == goal).any(axis=-1)",
+    ),
+    "action not rescaled": Mutant(
+        "tasks/envs", "ActionNormalizer.__init__",
+        "super().__init__(env, min_action=-ones, max_action=ones)",
         "super().__init__(env, min_action=env.action_space.low, max_action=env.action_space.high)",
     ),
-    "reverse action forgets the shift": ("envs", "/ (high - low) - 1.0", "/ (high - low)"),
-    "time limit lost": (
-        "envs", "gym.make(env_id, render_mode=render_mode)",
-        "gym.make(env_id, render_mode=render_mode).unwrapped",
+    "reverse action forgets the shift": Mutant(
+        "tasks/envs", "ActionNormalizer.reverse_action",
+        "2.0 * (np.asarray(action) - low) / (high - low) - 1.0",
+        "2.0 * (np.asarray(action) - low) / (high - low)",
     ),
-    "actor without tanh": ("networks", "torch.tanh(self.net(obs))", "self.net(obs)"),
-    "last layer starts large": (
-        "networks", "nn.init.uniform_(last.weight, -init_w, init_w)", "pass",
+    "time limit lost": Mutant(
+        "tasks/envs", "make_env", "gym.make(env, **options)", "gym.make(env, **options).unwrapped",
     ),
-    "evaluation with noise": (
-        "evaluation", "actions = agent.policy(obs[running])",
-        "actions = agent.policy(obs[running])\n        if hasattr(agent, 'noise'):\n"
-        "            actions = actions + agent.noise.sample()",
+    "time limits recorded as ends": Mutant(
+        "tasks/demos", "record_demos",
+        "(obs, action, reward, next_obs, terminated)",
+        "(obs, action, reward, next_obs, terminated or truncated)",
     ),
-    "evaluation advances the training stream": (
-        "evaluation", "ended = set()",
-        "ended = set()\n        if hasattr(agent, 'noise'):\n"
-        "            actions = actions + 0.0 * agent.noise.sample()",
+    "every recorded episode from one state": Mutant(
+        "tasks/demos", "record_demos", "None if episode else seed", "seed",
     ),
-    "evaluation starts from one state": (
-        "evaluation", "env.reset(seed=seed)[0] for", "env.reset(seed=seeds[0])[0] for",
-    ),
-    "test episode with noise": ("video", "agent.policy(obs)", "agent.select_action(obs)"),
-    "evaluation in the training environment": (
-        "evaluation", "envs = [make_env(env_id) for _ in seeds]",
-        "envs = [agent.env if hasattr(agent, 'env') else make_env(env_id) for _ in seeds]",
-    ),
-    "evaluation stops at the first end": (
-        "evaluation", "running = [i for i in running if i not in ended]",
-        "running = [] if ended else running",
-    ),
-    "demonstrations left out of the critic": (
-        "bc", "return Batch(*map(torch.cat, zip(replayed, demo, strict=True)))", "return replayed",
-    ),
-    "only the last demonstrations kept": (
-        "bc", "self.act_dim, len(demo), demo_batch_size", "self.act_dim, demo_batch_size, "
-        "demo_batch_size",
-    ),
-    "demonstrations left out of the policy gradient": (
-        "bc", "actor_loss(q)", "actor_loss(q[: -self.demo_batch_size])",
-    ),
-    "lambda1 left out": ("bc", "self.lambda1 * actor_loss(", "actor_loss("),
-    "lambda2 normalised twice": (
-        "bc", "self.lambda2 * bc_loss(", "self.lambda2 / self.demo_batch_size * bc_loss(",
-    ),
-    "mean over the dimensions of an action": (
-        "equations", "** 2).sum(dim=1)", "** 2).mean(dim=1)",
-    ),
-    "divided by the rows that pass": (
-        "equations", ".sum(dim=1)).sum() / len(mask)", ".sum(dim=1)).sum() / mask.sum()",
-    ),
-    "Q-filter inverted": ("equations", "(demo_q > policy_q)", "(demo_q < policy_q)"),
-    "Q-filter carrying gradient": (
-        "equations", "(demo_q > policy_q).float()", "torch.sigmoid(100 * (demo_q - policy_q))",
-    ),
-    "Q-filter ignored": ("bc", "if self.q_filter else", "if False else"),
-    "clones the replayed rows": (
-        "bc", "slice(-self.demo_batch_size, None)", "slice(0, self.demo_batch_size)",
-    ),
-    "time limits recorded as ends": (
-        "demos", "(obs, action, reward, next_obs, terminated)\n            trans",
-        "(obs, action, reward, next_obs, terminated or truncated)\n            trans",
-    ),
-    "every recorded episode from one state": (
-        "demos", "seed=None if episode else seed", "seed=seed",
-    ),
-    "compiled: bias not corrected": (
-        "optim", 'torch.tensor(seen2**-0.5', "torch.tensor(1.0",
-    ),
-    "compiled: AMSGrad forgets its maximum": (
-        "optim", 'torch.maximum(state["max_exp_avg_sq"], v)', "v",
-    ),
-    "compiled: moments of a loss that is not finite": (
-        "optim", "torch.where(allowed, grad, 0.0)", "grad",
-    ),
-    "compiled: targets left out": (
-        "compiled", "soft_update(self.agent.critic_target, ",
-        "(lambda *_: None)(self.agent.critic_target, ",
-    ),
-    "optimum: the angle is not wrapped": (
-        "optimal", "torch.remainder(angle + velocity * DT + math.pi, 2 * math.pi) - math.pi",
+    "optimum: the angle is not wrapped": Mutant(
+        "tasks/pendulum", "dynamics",
+        "torch.remainder(angle + velocity * DT + math.pi, 2 * math.pi) - math.pi",
         "angle + velocity * DT",
     ),
-    "optimum: the worst torque": ("optimal", "q.amax(dim=1)", "q.amin(dim=1)"),
-    "optimum: discount left out": ("optimal", "reward + gamma * inter", "reward + inter"),
-    "optimum: acts as if the episode had just begun": (
-        "optimal", "self.values[self.to_go]", "self.values[-1]",
+    "optimum: the worst torque": Mutant(
+        "tasks/pendulum", "optimal_values", "q.amax(dim=1)", "q.amin(dim=1)",
+    ),
+    "optimum: discount left out": Mutant(
+        "tasks/pendulum", "optimal_q",
+        "gamma * interpolate(value, angle, velocity)", "interpolate(value, angle, velocity)",
+    ),
+    "optimum: acts as if the episode had just begun": Mutant(
+        "tasks/pendulum", "OptimalAgent.policy", "self.values[self.to_go]", "self.values[-1]",
+    ),
+    # The runs
+    "evaluation with noise": Mutant(
+        "runs/evaluation", "evaluate",
+        "actions = agent.policy(obs[running])",
+        "actions = agent.policy(obs[running])\n"
+        "if hasattr(agent, 'noise'):\n"
+        "    actions = actions + agent.noise.sample()",
+    ),
+    "evaluation advances the training stream": Mutant(
+        "runs/evaluation", "evaluate",
+        "actions = agent.policy(obs[running])",
+        "actions = agent.policy(obs[running])\n"
+        "if hasattr(agent, 'noise'):\n"
+        "    actions = actions + 0.0 * agent.noise.sample()",
+    ),
+    "evaluation starts from one state": Mutant(
+        "runs/evaluation", "evaluate", "env.reset(seed=seed)", "env.reset(seed=seeds[0])",
+    ),
+    "evaluation in the training environment": Mutant(
+        "runs/evaluation", "evaluate",
+        "stack.enter_context(closing(make_env(env, **options)))",
+        "agent.env if hasattr(agent, 'env') else "
+        "stack.enter_context(closing(make_env(env, **options)))",
+    ),
+    "evaluation stops at the first end": Mutant(
+        "runs/evaluation", "evaluate",
+        "[i for i in running if i not in ended]", "[] if ended else running",
+    ),
+    "test episode with noise": Mutant(
+        "display/video", "render_episode", "agent.policy(obs)", "agent.select_action(obs)",
+    ),
+    "compiled: bias not corrected": Mutant(
+        "runs/compiled", "adam_state", "seen2**-0.5", "1.0",
+    ),
+    "compiled: AMSGrad forgets its maximum": Mutant(
+        "runs/compiled", "adam_step", "torch.maximum(state['max_exp_avg_sq'], v)", "v",
+    ),
+    "compiled: moments of a loss that is not finite": Mutant(
+        "runs/compiled", "adam_step", "torch.where(allowed, grad, 0.0)", "grad",
+    ),
+    "compiled: slow copies never updated": Mutant(
+        "runs/compiled", "CompiledUpdate.update",
+        "soft_update(each.slow, each.network, self.agent.tau)", None,
+    ),
+    "compiled: everybody's turn in each update": Mutant(
+        "runs/compiled", "CompiledUpdate.__call__", "agent.updates % e.every == 0", "True", 2,
     ),
 }  # fmt: skip
 
+# The same slip in each agent that has the code: name -> kinds, method, as it is, as it should
+# not be. BC's critic is that of DDPG.
+IN_EACH = {
+    "an episode's end not passed on": (
+        "DDPG TD3 SAC", "critic_objective", "batch.terminated", "0.0 * batch.terminated",
+    ),
+    "critic values the actor's own action": (
+        "DDPG HER TD3 SAC", "critic_objective", "batch.action", "self.actor(batch.obs)",
+    ),
+    "critic sees the next obs": (
+        "DDPG HER TD3 SAC", "critic_objective", "batch.obs", "batch.next_obs",
+    ),
+    "target from the trained critic": (
+        "DDPG HER", "critic_objective", "self.critic_target", "self.critic",
+    ),
+    "target from the trained critics": (
+        "TD3 SAC", "critic_objective", "self.critics_target", "self.critics",
+    ),
+    "target from one critic": (
+        "TD3 SAC", "critic_objective",
+        "twin_minimum(*(slow(batch.next_obs, action) for slow in self.critics_target))",
+        "self.critics_target[0](batch.next_obs, action)",
+    ),
+    "target from the trained actor": (
+        "DDPG HER TD3", "critic_objective", "self.actor_target", "self.actor",
+    ),
+    "next action for the old obs": (
+        "DDPG HER TD3", "critic_objective",
+        "self.actor_target(batch.next_obs)", "self.actor_target(batch.obs)",
+    ),
+    "next action drawn for the old obs": (
+        "SAC", "critic_objective",
+        "self.actor.gaussian(batch.next_obs)", "self.actor.gaussian(batch.obs)",
+    ),
+    "actor judged by the slow critic": (
+        "DDPG", "actor_objective",
+        "self.critic(batch.obs, self.actor(batch.obs))",
+        "self.critic_target(batch.obs, self.actor(batch.obs))",
+    ),
+    "policy gradient from the slow critic": (
+        "BC HER", "actor_objective",
+        "self.critic(batch.obs, action)", "self.critic_target(batch.obs, action)",
+    ),
+    "actor judged by the slow critics": (
+        "TD3 SAC", "actor_objective", "self.critics", "self.critics_target",
+    ),
+    "actor learns at the critic's rate": (
+        "DDPG TD3 SAC", "build", "self.actor_lr", "self.critic_lr",
+    ),
+    "critic stepped by the actor's loss": (
+        "DDPG", "build",
+        "self.learner(self.actor, self.actor_lr, self.actor_objective)",
+        "self.learner(self.critic, self.actor_lr, self.actor_objective)",
+    ),
+    "critics stepped by the actor's loss": (
+        "SAC", "build",
+        "self.learner(self.actor, self.actor_lr, self.actor_objective)",
+        "self.learner(self.critics, self.actor_lr, self.actor_objective)",
+    ),
+    # A follower of itself stays where it is.
+    "slow actor never updated": (
+        "DDPG", "build",
+        "Follower(self.actor_target, self.actor)",
+        "Follower(self.actor_target, self.actor_target)",
+    ),
+    "slow critic never updated": (
+        "DDPG", "build",
+        "Follower(self.critic_target, self.critic)",
+        "Follower(self.critic_target, self.critic_target)",
+    ),
+    "delayed slow actor never updated": (
+        "TD3", "build",
+        "Follower(self.actor_target, self.actor, self.delay)",
+        "Follower(self.actor_target, self.actor_target, self.delay)",
+    ),
+    "delayed slow critics never updated": (
+        "TD3", "build",
+        "Follower(self.critics_target, self.critics, self.delay)",
+        "Follower(self.critics_target, self.critics_target, self.delay)",
+    ),
+    "slow critics never updated": (
+        "SAC", "build",
+        "Follower(self.critics_target, self.critics)",
+        "Follower(self.critics_target, self.critics_target)",
+    ),
+    "slow actor starts from other weights": (
+        "DDPG TD3", "build",
+        "slow_copy(self.actor)",
+        "Actor(self.in_dim, self.act_dim, hidden=self.hidden).requires_grad_(False)",
+    ),
+    "slow critics start from other weights": (
+        "TD3 SAC", "build",
+        "slow_copy(self.critics)",
+        "slow_copy(nn.ModuleList(Critic(inputs, hidden=self.hidden) for _ in range(2)))",
+    ),
+    "twin critics are one": (
+        "TD3 SAC", "build",
+        "nn.ModuleList(Critic(inputs, hidden=self.hidden) for _ in range(2))",
+        "nn.ModuleList([Critic(inputs, hidden=self.hidden)] * 2)",
+    ),
+    "Q-filter ignored": ("BC HER", "actor_objective", "self.q_filter", "False"),
+    "lambda2 normalised twice": (
+        "BC HER", "actor_objective",
+        "self.lambda2 * distance", "self.lambda2 / self.demo_batch_size * distance",
+    ),
+}  # fmt: skip
+for _name, (_kinds, _method, _old, _new) in IN_EACH.items():
+    for _kind in _kinds.split():
+        MUTANTS[f"{_kind}: {_name}"] = Mutant(
+            f"agents/{_kind.lower()}", f"{_kind}Agent.{_method}", _old, _new
+        )
 
+
+@functools.cache
 def mutated(name: str) -> str:
-    """Return a mutant's file as it should not be; ValueError if its text is not there once."""
-    file, old, new = MUTANTS[name]
-    text = (ROOT / "pgcourse" / f"{file}.py").read_text(encoding="utf-8")
-    if text.count(old) != 1:
-        raise ValueError(f"{name}: its text stands {text.count(old)} times in {file}.py, not once")
-    return text.replace(old, new)
+    """Return a mutant's file as it should not be; ValueError if its code is not found."""
+    mutant = MUTANTS[name]
+    source = (ROOT / "pgcourse" / f"{mutant.file}.py").read_text(encoding="utf-8")
+    try:
+        return rewritten(source, *mutant[1:])
+    except ValueError as error:
+        raise ValueError(f"{name}: {error} in {mutant.file}.py") from None
+
+
+def rewritten(source: str, where: str, old: str, new: str | None, count: int = 1) -> str:
+    """Return source with `old` replaced by `new` in one function or class.
+
+    Syntax trees are compared, so neither line breaks nor parentheses nor places matter.
+
+    Args:
+        source: of a module.
+        where: the qualified name of a function (its decorators and defaults included) or class.
+        old: one expression, or whole statements that follow each other.
+        new: likewise; None leaves statements out.
+        count: how often `old` must stand there.
+
+    Raises:
+        ValueError: there is no such function, or it has `old` another number of times.
+    """
+    tree = ast.parse(source)
+    before, after = ast.parse(old).body, ast.parse("pass" if new is None else new).body
+    if all(len(body) == 1 and isinstance(body[0], ast.Expr) for body in (before, after)):
+        before, after = [before[0].value], [after[0].value]
+    if same(before, after):
+        raise ValueError(f"{old!r} would stay what it is")
+    node: ast.AST = tree
+    for part in where.split("."):
+        found = [
+            child for child in node.body
+            if isinstance(child, ast.FunctionDef | ast.ClassDef) and child.name == part
+        ]  # fmt: skip
+        if len(found) != 1:
+            raise ValueError(f"{where} stands {len(found)} times, not once,")
+        node = found[0]
+    if (times := exchange(node, before, after)) != count:
+        raise ValueError(f"{old!r} stands {times} times, not {count}, in {where}")
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+def exchange(node: ast.AST, before: list[ast.AST], after: list[ast.AST]) -> int:
+    """Put nodes in the place of those of one shape, anywhere below; return how often."""
+    times = 0
+    for field, value in ast.iter_fields(node):
+        parts = value if isinstance(value, list) else [value]
+        kept, i = [], 0
+        while i < len(parts):
+            if same(parts[i : i + len(before)], before):
+                kept += copy.deepcopy(after)
+                times, i = times + 1, i + len(before)
+                continue
+            if isinstance(parts[i], ast.AST):
+                times += exchange(parts[i], before, after)
+            kept.append(parts[i])
+            i += 1
+        setattr(node, field, kept if isinstance(value, list) else kept[0])
+    return times
+
+
+def same(some: list, others: list[ast.AST]) -> bool:
+    """Are these nodes the same by their syntax alone, whether they are read or written to?"""
+    if [type(node) for node in some] != [type(node) for node in others]:
+        return False
+    return [shape(node) for node in some] == [shape(node) for node in others]
+
+
+def shape(node: ast.AST) -> str:
+    """Describe a node without saying whether it is read or written to."""
+    return re.sub(r"(, )?ctx=\w+\(\)", "", ast.dump(node))
 
 
 def copy_project(folder: Path) -> None:
@@ -294,12 +779,14 @@ def copy_project(folder: Path) -> None:
         shutil.copy(ROOT / name, folder / name)
 
 
-def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def python(
+    folder: Path, *arguments: str, seconds: float | None = None
+) -> subprocess.CompletedProcess:
     """Run Python in a copy of the project, which stands before the installed module."""
     environment = os.environ | {"PYTHONPATH": str(folder), "PGCOURSE_AUDIENCE": "nobody"}
     return subprocess.run(
         [sys.executable, *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds,
     )  # fmt: skip
 
 
@@ -316,17 +803,24 @@ def killer(name: str | None) -> str | None:
             if Path(found).parents[1] != folder:
                 raise RuntimeError(f"the tests import {found}, not the copy in {folder}")
         # The file's own tests first: they are the quickest to notice.
-        tests = [f"tests/test_{test}.py" for test in sorted(TESTS, key=lambda test: test != file)]
+        own = OWN.get(file, Path(file).name)
+        tests = [f"tests/test_{test}.py" for test in sorted(TESTS, key=lambda test: test != own)]
+        tests = [test for test in tests if (folder / test).exists()]
+        options = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
         try:
-            done = python(folder, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests)
+            done = python(folder, *options, *tests, seconds=SECONDS if name else None)
         except subprocess.TimeoutExpired:
             return None
     if done.returncode == 0:
         return None
-    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED tests/")]
+    # An ERROR is a test, or a whole file of them, that the mutant kept from starting.
+    lines = [line.partition(" tests/") for line in done.stdout.splitlines()]
+    failed = [rest for word, _, rest in lines if word in ("FAILED", "ERROR") and rest]
+    if not failed and "ImportError while loading conftest" in done.stderr:
+        return "conftest.py"  # its small agents could not be made
     if not failed:
         raise RuntimeError(f"{name}: no test failed, yet pytest did\n{done.stdout[-2_000:]}")
-    return failed[0].removeprefix("FAILED tests/").split(" - ")[0]
+    return failed[0].split(" - ")[0]
 
 
 def main(names: list[str]) -> int:
@@ -349,7 +843,7 @@ def main(names: list[str]) -> int:
         failed = killer(name)
         survived += failed is None
         seconds = time.monotonic() - start
-        print(f"{name:46s} {failed or 'SURVIVED'}  ({seconds:.0f} s)", flush=True)
+        print(f"{name:52s} {failed or 'SURVIVED'}  ({seconds:.0f} s)", flush=True)
     print(f"{len(names) - survived} killed, {survived} survived")
     return int(survived > 0)
 

@@ -80,15 +80,23 @@ CASES = [
     ("agent", lambda: pg.evaluate(None, "Pendulum-v1", [0])),
     ("seeds", lambda: pg.evaluate(agent(), "Pendulum-v1", 5)),
     ("seeds", lambda: pg.evaluate(agent(), "Pendulum-v1", [NAN])),
-    ("env_id", lambda: pg.evaluate(agent(), None, [0])),
-    ("env_id", lambda: pg.make_env("Pendulum-v99")),
-    ("env_id", lambda: pg.make_env("")),
+    ("env", lambda: pg.evaluate(agent(), None, [0])),
+    ("env", lambda: pg.make_env("Pendulum-v99")),
+    ("env", lambda: pg.make_env("")),
     ("env.action_space", lambda: pg.make_env("CartPole-v1")),
     ("env", lambda: pg.ActionNormalizer(3)),
     ("history", lambda: pg.plot_history([1, 2])),
     ("fig", lambda: pg.show_figure("fig", "text")),
-    ("env", lambda: pg.render_episode(agent(), "Pendulum-v1", 0)),
-    ("env.render_mode", lambda: pg.render_episode(agent(), ENV, 0)),
+    ("env", lambda: pg.render_episode(agent(), ENV, 0)),
+    ("env", lambda: pg.render_episode(agent(), pg.register_bit_flip(2), 0)),
+    ("seed", lambda: pg.render_episode(agent(), "Pendulum-v1", -1)),
+    ("env", lambda: pg.make_env(ENV)),
+    ("env", lambda: pg.make_env(3)),
+    ("env", lambda: pg.make_env(lambda: "no environment")),
+    ("env", lambda: pg.make_env("Pendulum-v1", gravity=2.0)),
+    ("env", lambda: pg.evaluate(agent(), ENV, [0])),
+    ("env", lambda: pg.successes(agent(), ENV, [0])),
+    ("env", lambda: pg.record_demos(agent().policy, ENV, 1, 0)),
     ("frames", lambda: pg.show_video(None, "text")),
     ("frames", lambda: pg.show_video([FRAME[:, :, 0]], "text")),
     ("frames", lambda: pg.show_video([FRAME / 255], "text")),
@@ -104,7 +112,6 @@ CASES = [
     ("train", lambda: study(train="train")),
     ("configs", lambda: study(configs={})),
     ("seeds", lambda: study(seeds=3)),
-    ("executor", lambda: study(executor="pool")),
 ]
 
 
@@ -120,6 +127,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)  # root, as in CI, may write anywhere
+    # root, as in CI, may write anywhere
+    monkeypatch.setattr("pgcourse.files.open", refuse, raising=False)
     with pytest.raises(ValueError, match=r"^path: got .*expected a folder that can be written"):
         agent().save(tmp_path / "a.pt")

@@ -1,164 +1,136 @@
-"""Nothing is lost: saved, interrupted and killed training goes on as if nothing had happened."""
+"""Nothing is lost: saved, interrupted and killed training goes on as if nothing had happened.
 
-import copy
-import hashlib
+What every kind of agent promises of its checkpoints stands in `test_contract.py`.
+"""
+
 import os
 import pickle
 import signal
 import time
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
 
-from pgcourse import BCAgent, DDPGAgent, make_env
-from pgcourse.checkpoint import restore, snapshot
-from pgcourse.training import HeldInterrupt
-from tests.conftest import weights
+from pgcourse import DDPGAgent, make_env
+from pgcourse.runs.interrupt import HeldInterrupt
 from tests.kill_saves import kill_saves
+from tests.kinds import digest, make, short_pendulum, weights
 
-TOTAL = 330  # steps: one whole episode and part of the next
-
-
-def new_agent(kind="ddpg", seed=0, env_id="Pendulum-v1", **changes):
-    options = {"initial_random_steps": 40, "seed": seed} | changes
-    env = make_env(env_id)
-    if kind == "ddpg":
-        return DDPGAgent(env, 250, 8, 0.15, 0.2, **options)
-    rng = np.random.default_rng(0)
-    demo = [(rng.normal(size=3), [0.5], -1.0, rng.normal(size=3), False) for _ in range(20)]
-    return BCAgent(env, 250, 8, 4, 0.15, 0.2, demo, **options)
-
-
-def digest(agent):
-    """A fingerprint of all that training changes."""
-    sha = hashlib.sha256(weights(agent).numpy().tobytes())
-    for part in (agent.history, agent.total_steps, agent.score, agent.noise.state.tolist()):
-        sha.update(repr(part).encode())
-    for column in agent.memory.data:
-        sha.update(column.tobytes())
-    return sha.hexdigest()
+TOTAL = 130
 
 
 @pytest.fixture(scope="module")
 def uninterrupted():
     torch.set_num_threads(1)
-    digests = {}
-    for kind in ("ddpg", "bc"):
-        agent = new_agent(kind)
-        agent.train(TOTAL)
-        digests[kind] = digest(agent)
-    return digests
-
-
-@pytest.mark.parametrize("kind", ["ddpg", "bc"])
-@pytest.mark.parametrize(
-    "stop", [1, 8, 200, 201, *np.random.default_rng(0).integers(2, TOTAL, 16).tolist()]
-)
-def test_resumed_training_is_bit_identical(tmp_path, uninterrupted, kind, stop):
-    agent = new_agent(kind)
-    agent.train(stop)
-    agent.save(tmp_path / "a.pt")
-    again = type(agent).load(tmp_path / "a.pt", make_env("Pendulum-v1"))
-    again.train(TOTAL - stop)
-    assert digest(again) == uninterrupted[kind]
-
-
-ITEMS = [
-    *(("modules", key) for key in ("actor", "critic", "actor_target", "critic_target")),
-    *(("modules", key) for key in ("actor_optimizer", "critic_optimizer")),
-    *(("numbers", key) for key in ("score", "total_steps")),
-    *(("streams", key) for key in ("agent", "noise", "memory", "demo_memory", "environment")),
-    ("buffers", "memory"),
-    ("noise",),
-    ("history",),
-    ("episode_actions",),
-    ("obs",),
-]
-
-
-@pytest.mark.parametrize("item", ITEMS, ids="-".join)
-def test_every_item_of_a_checkpoint_is_needed(item):
-    # The random stream of the warm-up matters only while it lasts.
-    warm_up = 300 if item == ("streams", "agent") else 40
-    first, other = (new_agent("bc", seed=seed, initial_random_steps=warm_up) for seed in (0, 9))
-    blank = snapshot(other)
-    first.train(250)
-    state = copy.deepcopy(snapshot(first)) | {"settings": other.settings}
-    whole = copy.deepcopy(state)
-    first.train(200)  # through the next reset, at step 400
-
-    restore(other, whole)
-    other.train(200)
-    assert digest(other) == digest(first)
-
-    inner = state
-    for key in item[:-1]:
-        inner, blank = inner[key], blank[key]
-    inner[item[-1]] = blank[item[-1]]
-    broken = new_agent("bc", seed=9, initial_random_steps=warm_up)
-    try:
-        restore(broken, state)
-    except ValueError:
-        return  # the omission was noticed
-    broken.train(200)
-    assert digest(broken) != digest(first)
+    agent = make("DDPG")
+    agent.train(TOTAL, 0)
+    return digest(agent)
 
 
 def test_the_first_reset_is_still_seeded_after_loading_a_new_agent(tmp_path, uninterrupted):
-    new_agent().save(tmp_path / "a.pt")
-    again = DDPGAgent.load(tmp_path / "a.pt", make_env("Pendulum-v1"))
-    again.train(TOTAL)
-    assert digest(again) == uninterrupted["ddpg"]
+    make("DDPG").save(tmp_path / "a.pt")
+    again = make("DDPG")
+    again.load(tmp_path / "a.pt")
+    again.train(TOTAL, 0)
+    assert digest(again) == uninterrupted
 
 
-def test_train_saves_as_it_goes_and_carries_on_and_says_so(tmp_path, uninterrupted, capsys):
-    path = tmp_path / "run.pt"
-    agent, steps = new_agent(), []
-    update = agent.update_model
+def test_train_saves_at_ends_of_episodes_and_carries_on_and_says_so(tmp_path, capsys):
+    path, agent, saved = tmp_path / "run.pt", make("DDPG"), []
+    save = agent.save
+    agent.save = lambda where: (saved.append(agent.total_steps), save(where))
+    agent.train(TOTAL, 0, checkpoint=path, checkpoint_interval=25)
+    assert saved == [40, 80, 120]
+    again = make("DDPG")
+    again.train(TOTAL, 0, checkpoint=path)
+    assert "Carrying on at step 120 from" in capsys.readouterr().out
+    assert digest(again) == digest(agent)
 
-    def stop_at_230():
-        steps.append(agent.total_steps)
-        if agent.total_steps == 230:
-            raise RuntimeError("the laptop sleeps")
-        return update()
 
-    agent.update_model = stop_at_230
-    with pytest.raises(RuntimeError):
-        agent.train(TOTAL, checkpoint=path, checkpoint_interval=100)
-    again = new_agent()
-    history = again.train(TOTAL, checkpoint=path, checkpoint_interval=100)
-    assert "Carrying on at step 200 from" in capsys.readouterr().out
-    assert digest(again) == uninterrupted["ddpg"] and history.update_steps[-1] == TOTAL
-    third = new_agent()
-    third.train(TOTAL, checkpoint=path)  # it is finished: nothing is left to do
-    assert digest(third) == uninterrupted["ddpg"]
+def test_an_episode_under_way_is_dropped_by_a_save(tmp_path):
+    agent, again = make("DDPG"), make("DDPG")
+    agent.train(50, 0)
+    agent.save(tmp_path / "a.pt")
+    again.load(tmp_path / "a.pt")
+    assert agent.obs is not None and again.obs is None
+    assert again.total_steps == 50 and len(again.history.scores) == 2
 
 
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (lambda: new_agent("bc"), "agent 'DDPGAgent'; expected 'BCAgent'"),
-        (
-            lambda: new_agent(env_id="MountainCarContinuous-v0"),
-            r"environment 'Pendulum-v1 .*; expected 'MountainCarContinuous-v0",
-        ),
-        (lambda: new_agent(gamma=0.5), "'gamma': 0.99.*expected .*'gamma': 0.5"),
+        (lambda: make("TD3"), "whose file differs in 'critic"),
+        (lambda: make("DDPG", env="MountainCarContinuous-v0"), "whose file.environment is "),
+        (lambda: make("DDPG", hidden=(8, 16)), r"whose file.actor.net.0.weight is .*\(16, 3\)"),
+        (lambda: make("DDPG", amsgrad=False), "whose file.moments.critic.0 differs in 'max_exp"),
+        (lambda: make("DDPG", env=lambda: short_pendulum(g=2.0)), r"g=10.0.* and not .*g=2.0"),
     ],
 )
-def test_a_checkpoint_of_something_else_is_refused_with_both_named(tmp_path, other, message):
-    agent = new_agent()
-    agent.train(30)
+def test_a_checkpoint_of_something_else_is_refused_and_the_difference_named(
+    tmp_path, other, message
+):
+    agent = make("DDPG")
+    agent.train(30, 0)
     agent.save(tmp_path / "a.pt")
     stranger = other()
     before = digest(stranger)
-    with pytest.raises(ValueError, match=message):
-        stranger.train(10, checkpoint=tmp_path / "a.pt")
+    for attempt in (
+        lambda: stranger.load(tmp_path / "a.pt"),
+        lambda: stranger.train(10, 0, checkpoint=tmp_path / "a.pt"),
+    ):
+        with pytest.raises(ValueError, match=f"^path: got .*{message}.*expected a checkpoint"):
+            attempt()
     assert digest(stranger) == before
-    if type(stranger) is not DDPGAgent:
-        with pytest.raises(ValueError, match=message):
-            type(stranger).load(tmp_path / "a.pt", make_env("Pendulum-v1"))
+
+
+def test_other_wrappers_are_another_environment(tmp_path):
+    agent = make("DDPG")
+    agent.save(tmp_path / "a.pt")
+    clipped = make_env(lambda: gym.wrappers.ClipReward(short_pendulum(), -1.0, 1.0))
+    with pytest.raises(ValueError, match="ClipReward"):
+        make("DDPG", env=clipped).load(tmp_path / "a.pt")
+
+
+class OwnDice(gym.Wrapper):
+    """A wrapper that draws from a stream of its own."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.dice = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "name"),
+    [
+        (gym.wrappers.NormalizeReward, "NormalizeReward, whose return_rms"),
+        (gym.wrappers.NormalizeObservation, "NormalizeObservation, whose obs_rms"),
+        (OwnDice, "OwnDice, whose dice"),
+    ],
+)
+def test_what_a_checkpoint_would_lose_is_refused_by_name_at_once(tmp_path, wrapper, name):
+    agent = make("DDPG", env=make_env(lambda: wrapper(short_pendulum())))
+    with pytest.raises(ValueError, match=f"^env: got {name} outlives an episode"):
+        agent.train(10, 0, checkpoint=tmp_path / "a.pt")
+    assert agent.total_steps == 0
+    with pytest.raises(ValueError, match=f"^env: got {name} outlives an episode"):
+        agent.save(tmp_path / "a.pt")
+
+
+def test_a_moment_of_another_shape_and_a_column_of_one_row_are_refused(tmp_path):
+    agent, path = make("DDPG"), tmp_path / "a.pt"
+    agent.train(60, 0)
+    for change in (
+        lambda s: s["moments"]["actor"]["0"].update(exp_avg=torch.zeros(1, 3)),
+        lambda s: s["memory"]["rows"].update(reward=torch.ones(1)),
+    ):
+        state = agent.state_dict()
+        change(state)
+        torch.save(state, path)
+        with pytest.raises(ValueError, match="^path: got .*expected a checkpoint"):
+            make("DDPG").load(path)
 
 
 class Touch:
@@ -175,52 +147,50 @@ def test_a_checkpoint_cannot_run_code(tmp_path):
     for content in (path.read_bytes(), pickle.dumps(Touch(sentinel)), b"", b"nonsense"):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="^path: got .*expected a checkpoint"):
-            DDPGAgent.load(path, make_env("Pendulum-v1"))
+            make("DDPG").load(path)
     assert not sentinel.exists()
 
 
-def test_missing_files_folders_and_strays(tmp_path):
-    agent, env = new_agent(), make_env("Pendulum-v1")
+def test_missing_files_and_folders(tmp_path):
+    agent = make("DDPG")
     with pytest.raises(FileNotFoundError, match="^path: got .*expected"):
-        DDPGAgent.load(tmp_path / "none.pt", env)
+        agent.load(tmp_path / "none.pt")
     with pytest.raises(ValueError, match="^path: got .*expected"):
-        DDPGAgent.load(tmp_path, env)
+        agent.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="^path: got .*expected"):
         agent.save(tmp_path / "no" / "a.pt")
-    (tmp_path / ".a.pt.x.tmp").write_bytes(b"half a checkpoint")
-    agent.save(tmp_path / "a.pt")
-    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+    with pytest.raises(ValueError, match="^path: got .*expected"):
+        agent.save(tmp_path)
 
 
 def test_a_save_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.pt"
-    new_agent().save(path)
+    make("DDPG").save(path)
     old = path.read_bytes()
     monkeypatch.setattr("torch.save", lambda state, file: file.write(b"half") and 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        new_agent().save(path)
+        make("DDPG").save(path)
     assert path.read_bytes() == old and [p.name for p in tmp_path.iterdir()] == ["a.pt"]
 
 
-def test_an_interrupt_waits_for_the_whole_step_and_training_can_go_on(tmp_path, uninterrupted):
-    agent, handler = new_agent(), signal.getsignal(signal.SIGINT)
-    update = agent.update_model
+def test_an_interrupt_waits_for_the_whole_step_and_training_can_go_on(uninterrupted):
+    agent, handler = make("DDPG"), signal.getsignal(signal.SIGINT)
+    learn = agent.learn
 
     def interrupted_at_60():
         if agent.total_steps == 60:
             os.kill(os.getpid(), signal.SIGINT)
-        return update()
+        learn()
 
-    agent.update_model = interrupted_at_60
+    agent.learn = interrupted_at_60
     with pytest.raises(KeyboardInterrupt):
-        agent.train(TOTAL, checkpoint=tmp_path / "a.pt")
-    assert agent.total_steps == agent.history.update_steps[-1] == 60
-    assert DDPGAgent.load(tmp_path / "a.pt", make_env("Pendulum-v1")).total_steps == 60
+        agent.train(TOTAL, 0)
+    assert agent.total_steps == agent.history.loss_steps["critic_loss"][-1] == 60
     assert signal.getsignal(signal.SIGINT) is handler
-    assert len(agent.test().frames) == 200
-    agent.update_model = update
-    agent.train(TOTAL - 60)
-    assert digest(agent) == uninterrupted["ddpg"]
+    assert len(agent.test().frames) == 20
+    agent.learn = learn
+    agent.train(TOTAL - 60, 0)
+    assert digest(agent) == uninterrupted | {"counts.first_step": 60}
 
 
 def test_a_second_interrupt_is_obeyed_at_once():
@@ -242,17 +212,17 @@ def test_a_running_kernel_is_interrupted_and_goes_on(monkeypatch):
             if interrupt:
                 time.sleep(2)
                 manager.interrupt_kernel()
-            return client.get_shell_msg(timeout=60)["content"]
+            return client.get_shell_msg(timeout=120)["content"]
 
         setup = (
             "from pgcourse import *\n"
-            "agent = DDPGAgent(make_env('Pendulum-v1'), 500, 8, 1.0, 0.1, initial_random_steps=9)"
+            "agent = DDPGAgent('Pendulum-v1', 500, 8, 1.0, 0.1, initial_random_steps=9)"
         )
         assert run(setup)["status"] == "ok"
         assert run("agent.train(10_000_000)", interrupt=True)["ename"] == "KeyboardInterrupt"
         check = (
             "n = agent.total_steps\n"
-            "assert n > 8 and len(agent.history.update_steps) == n - 7, n\n"
+            "assert n > 8 and agent.updates == n - 7, n\n"
             "agent.train(10)\n"
             "assert agent.total_steps == n + 10 and len(agent.test().frames) == 200"
         )
@@ -262,30 +232,13 @@ def test_a_running_kernel_is_interrupted_and_goes_on(monkeypatch):
         manager.shutdown_kernel(now=True)
 
 
-@pytest.mark.parametrize("name", ["critic_loss", "actor_loss"])
-def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_weights(name):
-    agent = new_agent()
-    agent.train(100)
-    last = agent.history.losses[name][-1]
-    before = weights(agent).clone()
-    if name == "critic_loss":
-        agent.memory.data.reward[:] = 1e30
-    else:
-        agent.update_critic = lambda batch: {"critic_loss": 0.0}
-        agent.actor_objective = lambda batch: (None, {"actor_loss": torch.tensor(np.nan)})
-    with pytest.raises(FloatingPointError, match=f"step 101: {name} is .*{last}"):
-        agent.train(10)
-    assert torch.equal(weights(agent), before)
-    assert len(agent.history.losses["critic_loss"]) == 93
-
-
 def test_a_weight_that_is_not_finite_stops_training_within_one_update():
-    agent = new_agent()
-    agent.train(100)
+    agent = make("DDPG")
+    agent.train(100, 0)
     with torch.no_grad():
         agent.actor.net[0].weight[0, 0] = torch.nan
     with pytest.raises((FloatingPointError, ValueError), match=r"actor_loss is nan|action: got"):
-        agent.train(2)
+        agent.train(2, 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -293,21 +246,26 @@ def test_killed_saves_leave_a_whole_file_and_lose_none_that_was_acknowledged(tmp
     assert kill_saves(10, tmp_path) == {"kills": 10, "corrupt": 0, "lost": 0}
 
 
-def test_a_checkpoint_never_takes_an_agent_back(make_agent, tmp_path):
-    path, agent = tmp_path / "run.pt", make_agent()
+def test_a_checkpoint_never_takes_an_agent_back(tmp_path):
+    path, agent = tmp_path / "run.pt", make("DDPG")
     agent.train(60, 0, checkpoint=path)
     agent.train(20, 0, checkpoint=path)  # the run was finished: twenty more
     assert agent.total_steps == 80
     agent.train(40, 0, checkpoint=path)  # a longer run than the one before
     assert agent.total_steps == 120
     agent.train(10, 0)
-    with pytest.raises(ValueError, match="^checkpoint: got one of step 120 for .* step 130"):
-        agent.train(10, 0, checkpoint=path)
-    assert agent.total_steps == 130
+    before = weights(agent)
+    agent.train(10, 0, checkpoint=path)  # the file holds this agent's own past
+    assert agent.total_steps == 140 and not torch.equal(weights(agent), before)
+    stranger = make("DDPG", seed=4)
+    stranger.train(200, 0)
+    with pytest.raises(ValueError, match="^checkpoint: got .*of another run; expected a new file"):
+        stranger.train(10, 0, checkpoint=path)
+    assert stranger.total_steps == 200
 
 
-def test_other_files_of_tensors_are_no_checkpoints(tmp_path):
-    path = tmp_path / "weights.pt"
-    torch.save(torch.nn.Linear(1, 1).state_dict(), path)
-    with pytest.raises(ValueError, match=r"^path: got .*without agent, .*expected a checkpoint"):
-        DDPGAgent.load(path, make_env("Pendulum-v1"))
+def test_an_environment_made_by_its_id_is_described_by_its_settings():
+    from pgcourse.runs.checkpoint import environment
+
+    text = environment(DDPGAgent("Pendulum-v1").env)
+    assert "TimeLimit(max_episode_steps=200)" in text and "PendulumEnv(g=10.0)" in text

@@ -1,5 +1,6 @@
 """Plots, listings, videos: what a notebook displays."""
 
+import importlib
 import io
 from base64 import b64decode
 from unittest.mock import Mock
@@ -13,9 +14,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from pgcourse import (
-    History,
     ReplayBuffer,
-    explore,
     plot_history,
     save_video,
     show_figure,
@@ -25,7 +24,9 @@ from pgcourse import (
     soft_update,
     td_target,
 )
-from pgcourse.plotting import Monitor, audience, running_mean
+from pgcourse.display.live import Monitor, audience
+from pgcourse.display.plots import running_mean
+from pgcourse.parts.history import History
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,7 @@ def test_show_source_lists_functions_methods_and_classes_as_they_run():
     data, _ = shown(show_source, td_target, soft_update, ReplayBuffer.sample_batch)
     text = data["text/plain"]
     assert data["text/markdown"] == f"```python\n{text}\n```"
-    assert text.startswith("# pgcourse/equations.py\ndef td_target(")
+    assert text.startswith("# pgcourse/parts/equations.py\ndef td_target(")
     assert text.count("# pgcourse/") == 2  # one heading per file
     assert "\ndef sample_batch(self)" in text  # a method, not indented
 
@@ -97,9 +98,9 @@ def test_nobody_is_shown_nothing(monkeypatch, capsys):
 
 def test_a_notebook_is_shown_one_plot_that_is_redrawn(monkeypatch):
     monkeypatch.setenv("PGCOURSE_AUDIENCE", "notebook")
-    monkeypatch.setattr("pgcourse.plotting.tqdm_auto", Mock())
+    monkeypatch.setattr("pgcourse.display.live.tqdm_auto", Mock())
     show = Mock()
-    monkeypatch.setattr("pgcourse.plotting.display", show)
+    monkeypatch.setattr("pgcourse.display.plots.display", show)
     with Monitor(10, 3) as monitor:
         for _ in range(10):
             monitor.tick(History())
@@ -184,6 +185,7 @@ def test_sliders_are_a_still_picture_where_nobody_can_move_them(monkeypatch):
 def test_sliders_redraw_the_picture_and_bring_a_still_one_along(monkeypatch):
     monkeypatch.setenv("PGCOURSE_AUDIENCE", "notebook")
     boxes = []
+    explore = importlib.import_module("pgcourse.display.sliders")  # not its function `sliders`
     make = explore.slider_box
     monkeypatch.setattr(explore, "slider_box", lambda *args: boxes.append(make(*args)) or boxes[0])
     data, _ = shown(sliders, line, "A line.", **RANGES)

@@ -67,8 +67,8 @@ def test_make_env_warns_of_nothing(recwarn):
     ("make", "message"),
     [
         (lambda: make_env("CartPole-v1"), "env.action_space: got Discrete"),
-        (lambda: make_env("NoSuchTask-v9"), "env_id: got 'NoSuchTask-v9'"),
-        (lambda: make_env(3), "env_id: got 3"),
+        (lambda: make_env("NoSuchTask-v9"), "env: got 'NoSuchTask-v9'"),
+        (lambda: make_env(3), "env: got 3"),
         (lambda: ActionNormalizer("Pendulum-v1"), "env: got 'Pendulum-v1'"),
         (
             lambda: ActionNormalizer(Toy(act_space=Box(-np.inf, np.inf, (1,)))),
@@ -93,7 +93,7 @@ def test_environments_that_cannot_work_are_refused(make, message):
         (Toy(act_space=Box(-np.inf, np.inf, (1,))), "expected actions in"),
         (ActionNormalizer(Toy(obs_space=Box(-1, 1, (2, 2)))), "env.observation_space: got shape"),
         (ActionNormalizer(Toy(obs_space=Dict({"a": Box(-1, 1, (2,))}))), "expected a flat Box"),
-        ("Pendulum-v1", "env: got 'Pendulum-v1'"),
+        ("NoSuchTask-v9", "env: got 'NoSuchTask-v9'"),
     ],
 )
 def test_agents_refuse_spaces_that_cannot_work(env, message):

@@ -23,12 +23,12 @@ def test_td_target_carries_no_gradient():
 def test_td_target_refuses_unequal_shapes(bad):
     columns = [torch.zeros(4), torch.zeros(4), torch.zeros(4)]
     columns[bad] = torch.zeros(4, 1)
-    with pytest.raises(ValueError, match=r"\(4, 1\).*expected one shape \(B,\)"):
+    with pytest.raises(ValueError, match=r"\(4, 1\).*expected \(B\), \(B\), \(B\), with one size"):
         td_target(*columns, 0.9)
 
 
 def test_td_target_refuses_equal_columns():
-    with pytest.raises(ValueError, match="expected one shape"):
+    with pytest.raises(ValueError, match=r"expected \(B\), \(B\), \(B\), with one size"):
         td_target(*[torch.zeros(4, 1)] * 3, 0.9)
 
 

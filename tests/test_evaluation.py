@@ -47,7 +47,7 @@ def test_the_policy_is_used_without_noise(make_agent):
         ("Pendulum-v1", [-1], "seeds"),
         ("Pendulum-v1", [0.5], "seeds"),
         ("CartPole-v1", [0], "env.action_space"),
-        ("Nothing-v0", [0], "env_id"),
+        ("Nothing-v0", [0], "env"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(env_id, seeds, name):

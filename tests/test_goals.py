@@ -3,16 +3,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from pgcourse import (
-    BitFlip,
-    FlatGoal,
-    HERAgent,
-    RandomAgent,
-    evaluate,
-    make_env,
-    register_bit_flip,
-    successes,
-)  # fmt: skip
+from pgcourse import HERAgent, RandomAgent, evaluate, make_env, register_bit_flip, successes
+from pgcourse.tasks.bits import BitFlip
+from pgcourse.tasks.envs import FlatGoal
 
 
 def test_bit_flip_is_a_proper_environment():
@@ -95,7 +88,7 @@ def test_successes_of_a_solver_and_of_chance():
 
 
 def test_successes_need_an_environment_that_says_so():
-    with pytest.raises(ValueError, match="^env_id: got 'Pendulum-v1'; expected one whose info"):
+    with pytest.raises(ValueError, match="^env: got 'Pendulum-v1'; expected one whose info"):
         successes(RandomAgent(1), "Pendulum-v1", [0])
     with pytest.raises(TypeError, match="^agent: got"):
         successes(None, register_bit_flip(2), [0])

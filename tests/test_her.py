@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from pgcourse.her import HindsightBuffer
-from pgcourse.normalize import Normalizer
+from pgcourse import HindsightBuffer, Normalizer
 
 
 def reward_fn(achieved, goal):

@@ -5,10 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from pgcourse import OptimalAgent, evaluate, optimal_return, optimal_values
-from pgcourse.optimal import dynamics, interpolate, optimal_q
+from pgcourse import OptimalAgent, evaluate, optimal_values
+from pgcourse.tasks.pendulum import dynamics, interpolate, optimal_q
 
 PANEL = range(10_000, 10_100)
+
+
+def optimal_return(seeds, values=None):
+    return evaluate(OptimalAgent(values), "Pendulum-v1", seeds)
 
 
 def test_dynamics_are_gymnasiums():

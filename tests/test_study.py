@@ -1,13 +1,17 @@
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from itertools import product
 
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from joblib import cpu_count, parallel_config
 
 from pgcourse import DDPGAgent, make_env, run_study
+from pgcourse.display.live import audience
 from pgcourse.tools.study import table
-from tests.conftest import weights
+from tests.kinds import weights
 
 
 def train(config, seed):
@@ -24,8 +28,8 @@ def test_every_pair_is_run_in_order_and_processes_give_the_same_as_threads():
     assert [(row["config"], row["seed"]) for row in rows] == [
         ("slow", 0), ("slow", 1), ("fast", 0), ("fast", 1),
     ]  # fmt: skip
-    with ThreadPoolExecutor(1) as pool:
-        assert run_study(train, configs, [0, 1], pool) == rows
+    with parallel_config(backend="threading"):
+        assert run_study(train, configs, [0, 1]) == rows
     assert all(row["error"] is None for row in rows)
     assert rows[0]["result"] != rows[1]["result"] != rows[3]["result"]
 
@@ -33,17 +37,72 @@ def test_every_pair_is_run_in_order_and_processes_give_the_same_as_threads():
 def test_two_workers_of_a_dask_cluster_give_the_same_bit_for_bit(tmp_path):
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     place = {"dashboard_address": None, "local_directory": str(tmp_path)}
-    with LocalCluster(**options, **place) as cluster, Client(cluster) as client:
-        dask = client.get_executor()
-        rows = run_study(train, {"a": {}}, [0, 1, 2], dask)
-        where = run_study(lambda config, seed: os.getpid(), {"a": {}}, range(8), dask)
-        failing = run_study(lambda config, seed: 1 / seed, {"a": {}}, [0, 1], dask)
-    with ThreadPoolExecutor(1) as one_after_the_other:
-        assert rows == run_study(train, {"a": {}}, [0, 1, 2], one_after_the_other)
+    with (
+        LocalCluster(**options, **place) as cluster,
+        Client(cluster),
+        parallel_config(backend="dask"),
+    ):
+        rows = run_study(train, {"a": {}}, [0, 1, 2])
+        where = run_study(lambda config, seed: os.getpid(), {"a": {}}, range(8))
+        failing = run_study(lambda config, seed: 1 / seed, {"a": {}}, [0, 1])
+    with parallel_config(backend="sequential"):  # one after the other
+        assert rows == run_study(train, {"a": {}}, [0, 1, 2])
     assert rows == run_study(train, {"a": {}}, [0, 1, 2])  # a pool of processes
     assert len({row["result"] for row in where}) == 2
     assert os.getpid() not in {row["result"] for row in where}
     assert [row["error"] for row in failing] == ["ZeroDivisionError: division by zero", None]
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "sequential"])
+def test_order_and_failures_do_not_depend_on_who_ends_first(backend):
+    def late_first(config, seed):
+        time.sleep(0.3 if seed == 0 else 0.0)
+        return config / (seed - 2)
+
+    with parallel_config(backend=backend):
+        rows = run_study(late_first, {"a": 2.0, "b": 4.0}, [0, 2, 3])
+    assert [(row["config"], row["seed"]) for row in rows] == list(product("ab", [0, 2, 3]))
+    assert [row["result"] for row in rows] == [-1.0, None, 2.0, -2.0, None, 4.0]
+    division = "ZeroDivisionError: float division by zero"
+    assert [row["error"] for row in rows] == [None, division, None] * 2
+
+
+def test_agents_made_side_by_side_in_threads_have_their_own_seeds_weights():
+    def make(config, seed):
+        return weights(DDPGAgent("Pendulum-v1", 200, 8, seed=seed)).tolist()
+
+    expected = [make(None, seed) for seed in range(4)]
+    for _ in range(5):
+        with parallel_config(backend="threading"):
+            rows = run_study(make, {"a": None}, range(4))
+        assert [row["result"] for row in rows] == expected
+
+
+@pytest.mark.skipif(cpu_count() < 2, reason="one core runs one thread at a time")
+def test_nobody_watches_runs_in_threads_and_the_audience_is_back_after_them(monkeypatch):
+    monkeypatch.setenv("PGCOURSE_AUDIENCE", "terminal")
+    both, seen_outside = threading.Barrier(2, timeout=20), []
+
+    def overlapping(config, seed):
+        both.wait()  # both runs are inside, and the one that came first is the last to leave
+        inside = audience()
+        both.wait()
+        time.sleep(0.2 if seed == 0 else 0.0)
+        return inside
+
+    def outside():
+        for _ in range(20):
+            seen_outside.append(audience())
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=outside)
+    watcher.start()
+    with parallel_config(backend="threading"):
+        rows = run_study(overlapping, {"a": None}, [0, 1])
+    watcher.join()
+    assert [row["result"] for row in rows] == ["nobody", "nobody"]
+    assert set(seen_outside) == {"terminal"}
+    assert audience() == os.environ["PGCOURSE_AUDIENCE"] == "terminal"
 
 
 def test_functions_that_pickle_cannot_send_are_sent():

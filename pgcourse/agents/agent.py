@@ -12,8 +12,8 @@ from pgcourse import checks
 from pgcourse.display.live import Monitor
 from pgcourse.display.video import render_episode
 from pgcourse.parts.history import Episode, History
-from pgcourse.parts.seeding import stream_seed, stream_state
-from pgcourse.runs.checkpoint import EXPECTED, environment, read_state, save_state
+from pgcourse.parts.seeding import stream_seed
+from pgcourse.runs.checkpoint import environment, read_state, save_state
 from pgcourse.runs.interrupt import HeldInterrupt
 from pgcourse.tasks.envs import check_spaces, check_turn, make_env, take_turn
 
@@ -171,6 +171,11 @@ class Agent:
                 self.first_step = self.total_steps
         self.last_step = self.first_step + num_frames
 
+    def streams(self) -> dict[str, np.random.Generator]:
+        """Return the random streams that are the agent's own and not a part's, by name."""
+        own = {k: v for k, v in vars(self).items() if isinstance(v, np.random.Generator)}
+        return own | {"environment": self.env.unwrapped.np_random}
+
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state at the end of an episode, as names, tensors and numbers."""
         parts = {name: part for name, part in vars(self).items() if hasattr(part, "state_dict")}
@@ -179,18 +184,15 @@ class Agent:
             "environment": environment(self.env),
             "counts": {name: getattr(self, name) for name in COUNTS},
             "reset": {"seed": -1 if self.reset_seed is None else self.reset_seed},
-            "streams": {
-                "actions": stream_state(self.rng),
-                "environment": self.env.unwrapped.np_random.bit_generator.state,
-            },
+            "streams": {name: rng.bit_generator.state for name, rng in self.streams().items()},
         } | {name: part.state_dict() for name, part in parts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; the next step starts an episode."""
         if min(state["counts"].values()) < 0 or state["reset"]["seed"] < -1:
             raise ValueError("a negative number of steps")
-        self.rng.bit_generator.state = state["streams"]["actions"]
-        self.env.unwrapped.np_random.bit_generator.state = state["streams"]["environment"]
+        for name, rng in self.streams().items():
+            rng.bit_generator.state = state["streams"][name]
         for name, part in vars(self).items():
             if hasattr(part, "load_state_dict"):
                 part.load_state_dict(state[name])

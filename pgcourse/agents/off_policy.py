@@ -98,8 +98,6 @@ class OffPolicyAgent(Agent):
         for network in vars(self).values():
             if isinstance(network, nn.Module):
                 network.to(self.device)
-        for each in self.learners.values():
-            start_adam(each.optimizer)
 
     @property
     def in_dim(self) -> int:
@@ -120,7 +118,9 @@ class OffPolicyAgent(Agent):
 
     def learner(self, network: nn.Module, lr: float, objective: Objective, every=1) -> Learner:
         """Return a learner with an optimiser of its own."""
-        return Learner(network, self.make_optimizer(network, lr), objective, every)
+        optimizer = self.make_optimizer(network.to(self.device), lr)
+        start_adam(optimizer)
+        return Learner(network, optimizer, objective, every)
 
     @torch.inference_mode()
     def policy(self, obs: np.ndarray) -> np.ndarray:

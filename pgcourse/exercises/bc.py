@@ -176,8 +176,8 @@ def bc_agent(kind: type, env: Any = None, **options: Any) -> BCAgent:
         (rng.uniform(-0.05, 0.05, size).tolist(), [0.5], -1.0, [0.0] * size, False)
         for _ in range(30)
     ]
-    options = {"initial_random_steps": 10, "seed": 0, "q_filter": False} | options
-    return attempt(f"{kind.__name__}(...)", kind, env, 500, 16, 8, 1.0, 0.1, demo, **options)
+    options = {"demo": demo, "initial_random_steps": 10, "seed": 0, "q_filter": False} | options
+    return attempt(f"{kind.__name__}(...)", kind, env, 500, 16, 8, 1.0, 0.1, **options)
 
 
 def check_fading(kind: type) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
-from pgcourse import Batch, BCAgent, DDPGAgent, Episode, OUNoise, make_env, soft_update
+from pgcourse import Batch, BCAgent, DDPGAgent, OUNoise, make_env, soft_update
+from pgcourse.agents.off_policy import OffPolicyAgent, descend
 from pgcourse.exercises.grading import expect, right
+from pgcourse.parts.history import Episode
 
 
 class RandomPushes(OUNoise):
@@ -23,7 +25,7 @@ class RandomPushes(OUNoise):
         """Advance one step."""
         push = self.sigma * self.rng.random(self.size)
         self.state = self.state + self.theta * (self.mu - self.state) + push
-        return self.state
+        return self.state.copy()
 
 
 class Exhibit1(DDPGAgent):
@@ -60,7 +62,7 @@ class Exhibit3(DDPGAgent):
 
     def reset(self) -> np.ndarray:
         """Start an episode."""
-        self.reset_seed = self.settings["seed"]
+        self.reset_seed = self.seed
         return super().reset()
 
 
@@ -187,7 +189,13 @@ class OtherDDPG(DDPGAgent):
 
     def update_model(self) -> dict[str, float]:
         """One update: the actor first, each on a batch of its own."""
-        losses = self.update_actor(self.sample()) | self.update_critic(self.sample())
+        self.updates += 1
+        losses = {}
+        for name in ("actor", "critic"):
+            learner = self.learners[name]
+            loss, numbers = learner.objective(self.sample())
+            losses |= self.history.read(self.total_steps, numbers)
+            descend(learner, loss)
         for slow, fast in ((self.critic_target, self.critic), (self.actor_target, self.actor)):
             soft_update(slow, fast, self.tau)
         return losses
@@ -217,7 +225,7 @@ class OtherBC(BCAgent):
 
 
 # name: (the agent, where to look if a test does not notice)
-EXHIBITS: dict[str, tuple[type[DDPGAgent], str]] = {
+EXHIBITS: dict[str, tuple[type[OffPolicyAgent], str]] = {
     "noise": (Exhibit1, "Draw many exploring actions from one obs. Around what do they lie?"),
     "end": (Exhibit2, "Play until the time limit, and look at what was stored."),
     "start": (Exhibit3, "Start two episodes. Which states do they start from?"),
@@ -231,18 +239,18 @@ EXHIBITS: dict[str, tuple[type[DDPGAgent], str]] = {
 }
 
 
-def factory(kind: type[DDPGAgent]) -> Callable[..., DDPGAgent]:
+def factory(kind: type[OffPolicyAgent]) -> Callable[..., OffPolicyAgent]:
     """Return `make_agent`: it builds a small agent of this kind on the pendulum.
 
     Options are those of the agent; a BCAgent gets 40 demonstrations, 8 in a batch.
     """
 
-    def make_agent(env: gym.Env | None = None, **options: Any) -> DDPGAgent:
+    def make_agent(env: gym.Env | None = None, **options: Any) -> OffPolicyAgent:
         env = make_env("Pendulum-v1") if env is None else env
         options = {"initial_random_steps": 100, "seed": 0} | options
         if not issubclass(kind, BCAgent):
             return kind(env, 1_000, 16, 1.0, 0.1, **options)
-        return kind(env, 1_000, 16, 8, 1.0, 0.1, list(demonstrations(env)), **options)
+        return kind(env, 1_000, 16, 8, 1.0, 0.1, demo=list(demonstrations(env)), **options)
 
     return make_agent
 
@@ -258,7 +266,7 @@ def demonstrations(env: gym.Env) -> Iterator[tuple]:
             next_obs.tolist(), False  # fmt: skip
 
 
-def outcome(test: Callable, kind: type[DDPGAgent]) -> str | None:
+def outcome(test: Callable, kind: type[OffPolicyAgent]) -> str | None:
     """Run a learner's test on an agent: None if it passes, else what it says.
 
     A hint if the test breaks down instead of failing.

@@ -321,18 +321,24 @@ def check_ou_next(ou_next: Callable) -> None:
 
 def check_plain_adam(kind: type) -> None:
     """Check an agent whose optimisers are plain Adam."""
-    agent = make(kind)
-    pairs = (
-        ("actor", agent.actor, agent.actor_optimizer, agent.actor_lr),
-        ("critic", agent.critic, agent.critic_optimizer, agent.critic_lr),
-    )
-    for name, network, optimizer, lr in pairs:
-        expect(optimizer is not None, "make_optimizer returns nothing yet.")
+    plain = make(DDPGAgent)
+    if isinstance(kind, type) and issubclass(kind, DDPGAgent):  # first the method alone: the
+        plain.__class__ = kind  # constructor works with what it returns
+        optimizer = attempt("make_optimizer", plain.make_optimizer, plain.actor, 1e-3)
+        expect(
+            optimizer is not None and optimizer is not ..., "make_optimizer returns nothing yet."
+        )
         expect(
             isinstance(optimizer, torch.optim.Adam),
             f"make_optimizer should return torch.optim.Adam; got {type(optimizer).__name__}.",
         )
-        group = optimizer.param_groups[0]
+    agent = make(kind)
+    pairs = (
+        ("actor", agent.actor, agent.actor_lr),
+        ("critic", agent.critic, agent.critic_lr),
+    )
+    for name, network, lr in pairs:
+        group = agent.learners[name].optimizer.param_groups[0]
         expect(not group["amsgrad"], "This is still AMSGrad.")
         expect(
             group["lr"] == lr,
@@ -466,13 +472,22 @@ def check_large_actor(kind: type) -> None:
         not any(p.requires_grad for p in agent.actor_target.parameters()),
         "actor_target needs no gradients: requires_grad_(False).",
     )
-    held = {id(p) for group in agent.actor_optimizer.param_groups for p in group["params"]}
+    learner, follower = agent.learners["actor"], agent.followers["actor"]
+    held = {id(p) for group in learner.optimizer.param_groups for p in group["params"]}
     expect(
-        held == {id(p) for p in agent.actor.parameters()},
-        "actor_optimizer still steps the weights of the old actor: make it anew.",
+        learner.network is agent.actor and held == {id(p) for p in agent.actor.parameters()},
+        'learners["actor"] still steps the weights of the old actor: make it anew.',
     )
-    rate = agent.actor_optimizer.param_groups[0]["lr"]
+    rate = learner.optimizer.param_groups[0]["lr"]
     expect(rate == agent.actor_lr, f"The optimiser's rate is {rate:g}, not actor_lr.")
+    expect(
+        follower.slow is agent.actor_target,
+        'followers["actor"] still moves the old actor_target: make it anew.',
+    )
+    expect(
+        follower.network is agent.actor,
+        'followers["actor"] does not follow the new actor.',
+    )
     expect(agent.critic.net[-1].weight.abs().max() < 0.01, "Only the actor starts large.")
     obs = torch.randn(2_000, 3, generator=torch.Generator().manual_seed(0))
     action = agent.actor(obs * torch.tensor([1.0, 1.0, 4.0])).detach()
@@ -751,11 +766,10 @@ def check_clipped_target(clipped_target: Callable) -> None:
 
 
 def check_twin_critics(kind: type) -> None:
-    """Check that an agent has a second critic, its slow copy and its optimiser."""
+    """Check that an agent has a second critic, its slow copy, its learner and its follower."""
     agent = make(kind)
-    for name in ("critic2", "critic2_target", "critic2_optimizer"):
-        expect(hasattr(agent, name), f"self.{name} is missing.")
     for name in ("critic2", "critic2_target"):
+        expect(hasattr(agent, name), f"self.{name} is missing.")
         expect(isinstance(getattr(agent, name), Critic), f"self.{name} should be a Critic.")
     expect(agent.critic2 is not agent.critic, "critic2 is the first critic under another name.")
     expect(
@@ -772,31 +786,52 @@ def check_twin_critics(kind: type) -> None:
         not any(p.requires_grad for p in agent.critic2_target.parameters()),
         "critic2_target needs no gradients: requires_grad_(False).",
     )
-    groups = getattr(agent.critic2_optimizer, "param_groups", [])
-    expect(len(groups) > 0, "critic2_optimizer should be an optimiser: use make_optimizer.")
+    for name in ("learners", "followers"):
+        expect("critic2" in getattr(agent, name), f'self.{name}["critic2"] is missing.')
+        wanted = {"actor", "critic", "critic2"}
+        expect(wanted <= set(getattr(agent, name)), f"self.{name} should keep the other entries.")
+    learner, follower = agent.learners["critic2"], agent.followers["critic2"]
+    groups = getattr(getattr(learner, "optimizer", None), "param_groups", [])
+    expect(len(groups) > 0, 'learners["critic2"] has no optimiser: use self.learner.')
     expect(
-        {id(p) for p in groups[0]["params"]} == {id(p) for p in agent.critic2.parameters()},
-        "critic2_optimizer should hold the weights of critic2.",
+        learner.network is agent.critic2
+        and {id(p) for p in groups[0]["params"]} == {id(p) for p in agent.critic2.parameters()},
+        'learners["critic2"] should hold the weights of critic2.',
     )
     expect(groups[0]["lr"] == agent.critic_lr, "critic2 should learn at critic_lr.")
+    expect(
+        learner.objective != agent.learners["critic"].objective,
+        "critic2 should go down a loss of its own: critic2_objective.",
+    )
+    expect(
+        follower.slow is agent.critic2_target, 'followers["critic2"] should move critic2_target.'
+    )
+    expect(follower.network is agent.critic2, 'followers["critic2"] should follow critic2.')
     right("Two critics that start apart.")
 
 
 def check_twin_agent(kind: type) -> None:
     """Check the updates of an agent with clipped double Q."""
     agent = make(kind)
-    expect(hasattr(agent, "critic2_optimizer"), "Derive from your TwinCritics.")
+    expect("critic2" in agent.learners, "Derive from your TwinCritics.")
     critics = agent.critic, agent.critic2
+    row = one_row(1.0, 0.0)
+    for name in ("critic_objective", "critic2_objective"):
+        found = attempt(name, getattr(agent, name), row)
+        expect(found is not None and found is not ..., f"{name} returns nothing yet.")
+        expect(
+            isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict),
+            f"{name} should return (loss, dict of what to record).",
+        )
     for low, high in ((4.0, 10.0), (10.0, 4.0)):
         constant(agent.critic_target, low)
         constant(agent.critic2_target, high)
         for critic in critics:
             constant(critic, 0.0)
-        losses = attempt("update_critic", agent.update_critic, one_row(1.0, 0.0))
-        expect(losses is not None and losses is not ..., "update_critic returns nothing yet.")
+        losses = attempt("update", agent.update, row)
         expect(
             isinstance(losses, dict) and {"critic_loss", "critic2_loss"} <= set(losses),
-            "update_critic should return {'critic_loss': ..., 'critic2_loss': ...}.",
+            "An update should record 'critic_loss' and 'critic2_loss'.",
         )
         first, second = (number(k, losses[k]) for k in ("critic_loss", "critic2_loss"))
         y = 1.0 + 0.99 * min(low, high)
@@ -814,18 +849,20 @@ def check_twin_agent(kind: type) -> None:
         )
         for name, critic in zip(("critic", "critic2"), critics, strict=True):
             moved = critic.net[-1].bias.item()
-            expect(moved != 0.0, f"{name} did not move: step it down its loss.")
+            expect(moved != 0.0, f"{name} did not move: its loss should depend on {name}.")
             expect(moved > 0.0, f"{name} moved away from its target.")
+    constant(agent.critic_target, low)
+    constant(agent.critic2_target, high)
     for critic in critics:
         constant(critic, y)
-    attempt("update_critic", agent.update_critic, one_row(1.0, 0.0))
+    attempt("update", agent.update, row)
     grads = [p.grad for critic in critics for p in critic.parameters() if p.grad is not None]
     expect(
         all(grad.abs().max() < 1e-3 for grad in grads),
         "Both critics answer just the target, and still have gradients: those of an earlier "
         "batch. Zero them, or use descend.",
     )
-    losses = attempt("update_critic", agent.update_critic, one_row(1.0, 1.0))
+    losses = attempt("update", agent.update, one_row(1.0, 1.0))
     bias = critics[1].net[-1].bias.item()
     expect(
         close(number("critic2_loss", losses["critic2_loss"]), (bias - 1.0) ** 2, 0.02),

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from pgcourse import checks
-from pgcourse.parts.seeding import stream_state
 
 
 class Batch(NamedTuple):
@@ -107,7 +106,7 @@ class ReplayBuffer:
     def state_dict(self) -> dict[str, Any]:
         """Return the filled rows, their count and where the stream stands."""
         rows = {name: torch.from_numpy(c) for name, c in self.rows()._asdict().items()}
-        return {"stored": self.stored, "rows": rows, "stream": stream_state(self.rng)}
+        return {"stored": self.stored, "rows": rows, "stream": self.rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""

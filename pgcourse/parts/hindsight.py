@@ -8,7 +8,6 @@ import torch
 
 from pgcourse import checks
 from pgcourse.parts.buffer import Batch, load_rows
-from pgcourse.parts.seeding import stream_state
 
 
 class HindsightBuffer:
@@ -79,7 +78,7 @@ class HindsightBuffer:
         """Return the filled episodes, their count and where the stream stands."""
         names = "obs", "achieved", "action", "goal", "length"
         rows = {n: torch.from_numpy(c) for n, c in zip(names, self.rows(), strict=True)}
-        return {"stored": self.stored, "rows": rows, "stream": stream_state(self.rng)}
+        return {"stored": self.stored, "rows": rows, "stream": self.rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""

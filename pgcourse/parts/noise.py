@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from pgcourse import checks
-from pgcourse.parts.seeding import stream_state
 
 
 class OUNoise:
@@ -50,7 +49,7 @@ class OUNoise:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the noise now and where its stream stands."""
-        return {"now": torch.from_numpy(self.state.copy()), "stream": stream_state(self.rng)}
+        return {"now": torch.from_numpy(self.state.copy()), "stream": self.rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""

@@ -1,7 +1,6 @@
 """Random streams: each part of an agent draws from one of its own."""
 
 import random
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +20,6 @@ def stream_seed(seed: int, name: str) -> int:
     """
     words = np.random.SeedSequence(seed).generate_state(len(STREAMS))
     return int(words[STREAMS.index(name)])
-
-
-def stream_state(rng: np.random.Generator) -> dict[str, Any]:
-    """Return where a stream stands, in plain types."""
-    return rng.bit_generator.state
 
 
 def seed_everything(seed: int) -> None:

@@ -92,7 +92,9 @@ def compiled(function: Callable) -> Callable:
     """Return a function as one graph; all agents of a process share one limit of 8 graphs."""
     known = "recompile_limit" in inspect.signature(torch.compile).parameters
     # A study over gamma or tau, or an update of several kinds, needs more.
-    return torch.compile(function, fullgraph=True, **({"recompile_limit": 64} if known else {}))
+    more = {"recompile_limit": 64} if known else {}
+    # Not dynamic: gamma as a variable of the graph cannot be checked to be finite.
+    return torch.compile(function, fullgraph=True, dynamic=False, **more)
 
 
 def adam_step(weight: Tensor, grad: Tensor, state: dict, settings: dict, allowed: Tensor) -> None:

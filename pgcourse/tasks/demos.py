@@ -6,7 +6,6 @@ import pickletools
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
-from itertools import pairwise
 from pathlib import Path
 
 import gymnasium as gym
@@ -85,31 +84,6 @@ def plain(transition: tuple, obs_dim: int | None = None, act_dim: int | None = N
     )
 
 
-def whole_episodes(
-    demo: list[tuple], obs_dim: int, act_dim: int, steps: int
-) -> list[tuple[list, list]]:
-    """Cut demonstrations into episodes, (T + 1 obs, T actions) each.
-
-    Args:
-        demo: transitions of whole episodes, as `record_demos` returns them.
-        obs_dim, act_dim: numbers in an observation and in an action.
-        steps: the time limit; an episode also ends where the next row starts elsewhere.
-
-    Raises:
-        TypeError, ValueError: no demonstrations, or a bad one.
-    """
-    checks.instance("demo", demo, list | tuple, "a list of transitions")
-    if not demo:
-        raise ValueError("demo: got none; expected transitions of whole episodes")
-    rows = [plain(row, obs_dim, act_dim) for row in demo]
-    episodes = [rows[:1]]
-    for last, row in pairwise(rows):
-        if last[3] != row[0] or len(episodes[-1]) == steps:
-            episodes.append([])
-        episodes[-1].append(row)
-    return [([r[0] for r in e] + [e[-1][3]], [r[1] for r in e]) for e in episodes]
-
-
 def save_demos(path: str | Path, transitions: list[tuple]) -> None:
     """Write transitions to a file that `load_demos` reads, atomically.
 
@@ -157,7 +131,9 @@ def load_demos(path: str | Path) -> list[Transition]:
         ValueError: the file is anything but demonstrations.
     """
     arrays = ending(path) == ".npz"
-    data = plain_file(path, EXPECTED, MAX_BYTES[ending(path)]).read_bytes()
+    data = plain_file(
+        path, EXPECTED.removeprefix("expected "), MAX_BYTES[ending(path)]
+    ).read_bytes()
     try:
         return rows_of_arrays(data) if arrays else rows_of_pickle(data)
     except Exception as error:

@@ -116,7 +116,7 @@ def make_env(
         options = options | {"render_mode": render_mode}
     try:
         made = gym.make(env, **options) if isinstance(env, str) else env(**options)
-    except (gym.error.Error, ImportError, TypeError) as error:
+    except (gym.error.Error, ImportError, TypeError, AssertionError) as error:
         raise ValueError(
             f"env: got {env!r} with {options}; expected a registered id such as 'Pendulum-v1', or "
             f"a function, with arguments that it takes ({error})"
@@ -174,7 +174,7 @@ def take_turn(env: gym.Env) -> object:
 
 def check_turn(env: gym.Env, token: object) -> None:
     """Refuse to step an environment in which somebody else has started an episode; ValueError."""
-    if _turns.get(env.unwrapped) is not token:
+    if _turns.get(env.unwrapped, token) is not token:  # a copied agent has started none yet
         raise ValueError(
             f"env: got {env}, which another agent has reset in the middle of this episode; "
             "expected an environment of its own for each agent: pass the id, or a function"

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from pgcourse.plotting import AUDIENCE
+from pgcourse.display.live import AUDIENCE
 from pgcourse.tools.course import ROOT
 
 NO_NETWORK = ROOT / "tests" / "no_network"

@@ -19,7 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from pgcourse.plotting import AUDIENCE
+from pgcourse.display.live import AUDIENCE
 from pgcourse.tools.page import page
 
 ROOT = Path(__file__).parents[2]

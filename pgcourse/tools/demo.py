@@ -5,8 +5,8 @@ import os
 import numpy as np
 import torch
 
-from pgcourse import DDPGAgent, make_env, record_demos, save_demos
-from pgcourse.plotting import AUDIENCE
+from pgcourse import DDPGAgent, record_demos, save_demos
+from pgcourse.display.live import AUDIENCE
 from pgcourse.tools.course import ROOT
 
 # Starts that neither training nor evaluation uses. Start states differ more than policies: this
@@ -18,11 +18,9 @@ def main() -> None:
     """Train notebook 03's agent and record it on new start states."""
     os.environ.setdefault(AUDIENCE, "terminal")
     torch.set_num_threads(1)
-    agent = DDPGAgent(
-        make_env("Pendulum-v1"), 100_000, 128, 1.0, 0.1, initial_random_steps=1_000, seed=0
-    )
+    agent = DDPGAgent("Pendulum-v1", 100_000, 128, 1.0, 0.1, initial_random_steps=1_000, seed=0)
     agent.train(10_000)
-    demos = record_demos(agent.policy, make_env("Pendulum-v1"), EPISODES, FIRST_SEED)
+    demos = record_demos(agent.policy, "Pendulum-v1", EPISODES, FIRST_SEED)
     save_demos(ROOT / "demo.pkl", demos)
     returns = np.array([row[2] for row in demos]).reshape(EPISODES, -1).sum(axis=1)
     print(f"demo.pkl: {len(demos):,} transitions, mean return {returns.mean():.1f}")

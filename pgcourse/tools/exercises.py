@@ -27,7 +27,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import Config
 
-from pgcourse.plotting import AUDIENCE
+from pgcourse.display.live import AUDIENCE
 from pgcourse.tools.course import NO_SCREEN, ROOT
 
 SOLUTIONS, EXERCISES = ROOT / "notebooks" / "solutions", ROOT / "notebooks" / "exercises"

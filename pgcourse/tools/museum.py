@@ -15,8 +15,9 @@ import sys
 import numpy as np
 
 from pgcourse import BCAgent, DDPGAgent, evaluate, interval, make_env, record_demos, run_study
+from pgcourse.agents.off_policy import OffPolicyAgent
+from pgcourse.display.live import AUDIENCE
 from pgcourse.exercises.bugs import EXHIBITS, Exhibit10
-from pgcourse.plotting import AUDIENCE
 from pgcourse.tools.course import ROOT
 
 OUT = ROOT / "build" / "museum.md"
@@ -31,16 +32,14 @@ def push(obs: np.ndarray) -> np.ndarray:
     return np.where(obs[..., 1:] < 0, -1.0, 1.0).astype(np.float32)
 
 
-def train(kind: type[DDPGAgent], seed: int) -> tuple[float, float]:
+def train(kind: type[OffPolicyAgent], seed: int) -> tuple[float, float]:
     """Train one agent and return its mean return after half of the steps, and at the end."""
     cloning = issubclass(kind, BCAgent)
     task, steps, random_steps, starts = CAR if cloning else PENDULUM
-    sizes, demo = (100_000, 128), ()
+    sizes, options = (100_000, 128), {"initial_random_steps": random_steps, "seed": seed}
     if cloning:
-        sizes, demo = (*sizes, 128), (record_demos(push, make_env(task), 10, seed=1_000),)
-    agent = kind(
-        make_env(task), *sizes, 1.0, 0.1, *demo, initial_random_steps=random_steps, seed=seed
-    )
+        sizes, options["demo"] = (*sizes, 128), record_demos(push, task, 10, seed=1_000)
+    agent = kind(make_env(task), *sizes, 1.0, 0.1, **options)
     found = []
     for k in range(1, steps // PIECE + 1):
         agent.train(PIECE, plotting_interval=0)

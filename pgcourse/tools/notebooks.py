@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 
-from pgcourse.plotting import AUDIENCE
+from pgcourse.display.live import AUDIENCE
 from pgcourse.tools.course import CELL_SECONDS, NO_SCREEN, NUMBERED, ROOT
 
 MAX_CHARACTERS, MAX_LINES = 3_000_000, 18

@@ -29,8 +29,8 @@ from pgcourse import (
     run_study,
     successes,
 )  # fmt: skip
+from pgcourse.display.live import AUDIENCE
 from pgcourse.files import write_atomically
-from pgcourse.plotting import AUDIENCE
 from pgcourse.tools.course import ROOT
 
 CURVE, PANEL = range(20_000, 20_040), range(10_000, 10_100)  # goals, none of them trained on
@@ -70,7 +70,7 @@ def train(job: tuple[str, Job], seed: int) -> dict[str, Any]:
         if found.pop("made_by", None) == made_by:
             return found
     env, first = make_env(PICK_AND_PLACE), 1_000 * (seed + 1)
-    demo = record_demos(pick_and_place, env, DEMOS, first)
+    demo = record_demos(pick_and_place, PICK_AND_PLACE, DEMOS, first)
     settings = {"demo_batch_size": 128} | settings
     if resets:
         env = DemoResets(env, demo, first)

@@ -9,10 +9,11 @@ import contextlib
 import os
 import sys
 
+import joblib
 import numpy as np
 
-from pgcourse import DDPGAgent, RandomAgent, evaluate, interval, make_env, optimal_return, run_study
-from pgcourse.plotting import AUDIENCE
+from pgcourse import DDPGAgent, OptimalAgent, RandomAgent, evaluate, interval, run_study
+from pgcourse.display.live import AUDIENCE
 from pgcourse.tools.course import ROOT
 
 ENV_ID, PANEL = "Pendulum-v1", range(10_000, 10_100)
@@ -21,9 +22,7 @@ OUT = ROOT / "build"
 
 def train(frames: int, seed: int) -> list[float]:
     """Return the panel's returns after a run with the settings of notebook 03."""
-    agent = DDPGAgent(
-        make_env(ENV_ID), 100_000, 128, 1.0, 0.1, initial_random_steps=1_000, seed=seed
-    )
+    agent = DDPGAgent(ENV_ID, 100_000, 128, 1.0, 0.1, initial_random_steps=1_000, seed=seed)
     agent.train(frames)
     return evaluate(agent, ENV_ID, PANEL).tolist()
 
@@ -61,14 +60,13 @@ def main() -> int:
     options = parser.parse_args()
     os.environ.setdefault(AUDIENCE, "terminal")
     with contextlib.ExitStack() as stack:
-        executor = None
         if options.scheduler:
             from distributed import Client
 
-            executor = stack.enter_context(Client(options.scheduler)).get_executor()
-        configs = {"DDPG": options.frames}
-        rows = run_study(train, configs, range(options.seeds), executor)
-    best, chance = optimal_return(PANEL), evaluate(RandomAgent(1), ENV_ID, PANEL)
+            stack.enter_context(Client(options.scheduler))
+            stack.enter_context(joblib.parallel_config(backend="dask"))
+        rows = run_study(train, {"DDPG": options.frames}, range(options.seeds))
+    best, chance = (evaluate(who, ENV_ID, PANEL) for who in (OptimalAgent(), RandomAgent(1)))
     text = table(rows, best, chance)
     OUT.mkdir(exist_ok=True)
     (OUT / "study.md").write_text(text + "\n", encoding="utf-8")

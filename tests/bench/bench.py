@@ -30,13 +30,13 @@ LEARNING_RATE = 1e-3  # SB3 has one for both networks
 DEMO_BATCH = 128
 
 
-def filled(agent_class, batch_size, *more, **options):
+def filled(agent_class, batch_size, *more, compiled=False, **options):
     """An agent whose buffer holds 20,000 transitions of random actions."""
     import numpy as np
 
-    from pgcourse import make_env
-
-    agent = agent_class(make_env("Pendulum-v1"), 100_000, batch_size, *more, seed=0, **options)
+    agent = agent_class("Pendulum-v1", 100_000, batch_size, *more, seed=0, **options)
+    if compiled:
+        agent.compile()
     agent.memory.data = type(agent.memory.data)(
         *(np.resize(column[:2_000], column.shape) for column in lived(agent))
     )
@@ -95,19 +95,20 @@ def measure_updates(rounds=7, calls=60):
     from pgcourse import BCAgent, DDPGAgent
 
     torch.set_num_threads(1)
-    demo = demonstrations()
-    bc = (DEMO_BATCH, 1.0, 0.1, demo)
+    bc = {"demo": demonstrations()}
     ways = {
         128: {
             "tutorial": TutorialDDPG(128, 20_000).update,
             "ours": filled(DDPGAgent, 128, 1.0, 0.1).update_model,
-            "ours, compiled": filled(DDPGAgent, 128, 1.0, 0.1, compile=True).update_model,
+            "ours, compiled": filled(DDPGAgent, 128, 1.0, 0.1, compiled=True).update_model,
             "matrix products alone": floor(128, 0),
         },
         1024: {
-            "tutorial": TutorialBC(1024, 20_000, DEMO_BATCH, demo).update,
-            "ours": filled(BCAgent, 1024, *bc).update_model,
-            "ours, compiled": filled(BCAgent, 1024, *bc, compile=True).update_model,
+            "tutorial": TutorialBC(1024, 20_000, DEMO_BATCH, bc["demo"]).update,
+            "ours": filled(BCAgent, 1024, DEMO_BATCH, 1.0, 0.1, **bc).update_model,
+            "ours, compiled": filled(
+                BCAgent, 1024, DEMO_BATCH, 1.0, 0.1, compiled=True, **bc
+            ).update_model,
             "matrix products alone": floor(1024 + DEMO_BATCH, DEMO_BATCH),
         },
     }
@@ -132,21 +133,20 @@ def measure_updates(rounds=7, calls=60):
     return {"ms per update": medians, "first compiled call, s": compile_seconds}
 
 
-def ours(compile=False, rates=(LEARNING_RATE, LEARNING_RATE), seed=0, random_steps=200):
+def ours(compiled=False, rates=(LEARNING_RATE, LEARNING_RATE), seed=0, random_steps=200):
     """Our agent."""
     import torch
 
-    from pgcourse import DDPGAgent, make_env
+    from pgcourse import DDPGAgent
 
     torch.set_num_threads(1)
-
-    class Agent(DDPGAgent):
-        actor_lr, critic_lr = rates
-
-    return Agent(
-        make_env("Pendulum-v1"), 100_000, 128, 1.0, 0.1,
-        initial_random_steps=random_steps, seed=seed, compile=compile,
+    agent = DDPGAgent(
+        "Pendulum-v1", 100_000, 128, 1.0, 0.1, actor_lr=rates[0], critic_lr=rates[1],
+        initial_random_steps=random_steps, seed=seed,
     )  # fmt: skip
+    if compiled:
+        agent.compile()
+    return agent
 
 
 def peer(kind, seed=0, **changes):
@@ -172,7 +172,7 @@ EQUAL = {
 
 def measure_steps(rounds=5, steps=1_000):
     """Whole training steps per second at batch 128, medians over interleaved rounds."""
-    ddpg, compiled = ours(), ours(compile=True)
+    ddpg, compiled = ours(), ours(compiled=True)
     sb3 = peer("SB3", learning_rate=LEARNING_RATE, **EQUAL)
     sbx = peer("SBX", learning_rate=LEARNING_RATE, qf_learning_rate=LEARNING_RATE, **EQUAL)
     ways = {
@@ -222,8 +222,10 @@ def against_the_clock(name, seed, started):
     agent = CLOCK[name](seed)
     from pgcourse import evaluate
 
-    train = getattr(agent, "learn", None) or (lambda n, **_: agent.train(n, 0))
-    player = agent if hasattr(agent, "update_model") else Peer(agent)
+    if hasattr(agent, "update_model"):
+        player, train = agent, lambda n, **_: agent.train(n, 0)
+    else:
+        player, train = Peer(agent), agent.learn
     steps, not_counted, mean = 0, 0.0, -float("inf")
     while mean < GOAL and steps < 20_000:
         train(250, **({"reset_num_timesteps": steps == 0} if isinstance(player, Peer) else {}))

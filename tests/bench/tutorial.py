@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.functional import mse_loss
 
-from pgcourse.networks import Actor, Critic
+from pgcourse.parts.networks import Actor, Critic
 
 
 class TutorialDDPG:

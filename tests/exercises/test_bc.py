@@ -219,9 +219,13 @@ class Linear(BCAgent):
             self.lambda2 = full
 
 
-class FromSettings(BCAgent):
+class Remembering(BCAgent):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.first = self.lambda2
+
     def actor_objective(self, batch):
-        self.lambda2 = self.settings["lambda2"] * (1 - min(self.total_steps, 1_000) / 1_000)
+        self.lambda2 = self.first * (1 - min(self.total_steps, 1_000) / 1_000)
         return super().actor_objective(batch)
 
 
@@ -237,10 +241,10 @@ class Constant(BCAgent):
     pass
 
 
-class Negative(BCAgent):
+class Negative(Remembering):
     def actor_objective(self, batch):
-        self.lambda2 = self.settings["lambda2"] * (1 - self.total_steps / 1_000)
-        return super().actor_objective(batch)
+        self.lambda2 = self.first * (1 - self.total_steps / 1_000)
+        return BCAgent.actor_objective(self, batch)
 
 
 class Compounding(BCAgent):
@@ -249,19 +253,19 @@ class Compounding(BCAgent):
         return super().actor_objective(batch)
 
 
-class Switch(BCAgent):
+class Switch(Remembering):
     def actor_objective(self, batch):
-        self.lambda2 = self.settings["lambda2"] * (self.total_steps < 400)
-        return super().actor_objective(batch)
+        self.lambda2 = self.first * (self.total_steps < 400)
+        return BCAgent.actor_objective(self, batch)
 
 
-class Growing(BCAgent):
+class Growing(Remembering):
     def actor_objective(self, batch):
-        self.lambda2 = self.settings["lambda2"] * min(1.0, self.total_steps / 1_000)
-        return super().actor_objective(batch)
+        self.lambda2 = self.first * min(1.0, self.total_steps / 1_000)
+        return BCAgent.actor_objective(self, batch)
 
 
-for kind in (Linear, FromSettings, Mixed):
+for kind in (Linear, Remembering, Mixed):
     right(bc.check_fading)(kind)
 for kind, hint in [
     (Constant, "does not change"), (Negative, "negative"), (Compounding, "call to call"),
@@ -428,10 +432,10 @@ class HalfByInteger(BCAgent):
         return self.obs
 
 
-class HalfFromSettings(BCAgent):
+class HalfByUniform(BCAgent):
     def reset(self):
         obs = super().reset()
-        rows = self.settings["demo"] if "demo" in self.settings else self.demo_memory.data.obs
+        rows = self.demo_memory.rows().obs
         if self.rng.uniform() > 0.5:
             obs = np.array(rows[int(self.rng.integers(30))], dtype=np.float32)
             self.env.unwrapped.state = obs
@@ -492,7 +496,7 @@ class GlobalStream(BCAgent):
         return self.obs
 
 
-for kind in (Half, HalfByInteger, HalfFromSettings):
+for kind in (Half, HalfByInteger, HalfByUniform):
     right(bc.check_demo_resets)(kind)
 for kind, hint in [
     (Constant, "No episode"), (Always, "Every episode"), (OnlyTheObs, "not the state"),

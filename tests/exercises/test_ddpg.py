@@ -8,6 +8,7 @@ import gymnasium as gym
 import nbformat
 import pytest
 
+from pgcourse import soft_update
 from pgcourse.exercises import ddpg as exercises
 
 SOLUTIONS = Path(__file__).parents[2] / "notebooks" / "solutions" / "03_ddpg.ipynb"
@@ -19,12 +20,12 @@ SOLUTION = re.compile(r"### BEGIN SOLUTION.*?### END SOLUTION", re.DOTALL)
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
     monkeypatch.setenv("PGCOURSE_AUDIENCE", "nobody")
-    monkeypatch.setattr("pgcourse.plotting.display", lambda *_, **__: None)
+    monkeypatch.setattr("pgcourse.display.plots.display", lambda *_, **__: None)
 
 
 def run(exercise, answer, needs=()):
     """Run an answer and then the check of an exercise, as the notebook would."""
-    names = {}
+    names = {"soft_update": soft_update}  # some answers import it
     exec(CODE["ddpg-imports"], names)
     for before in ("03-picture", "04-picture"):
         if before.startswith(exercise[:2]):
@@ -332,11 +333,13 @@ LARGE = """
             super().__init__(*args, **options)
             self.actor = {actor}
             self.actor_target = {target}
-            self.actor_optimizer = {optimizer}"""
+            self.learners["actor"] = {learner}
+            self.followers["actor"] = {follower}"""
 SOUND = {
     "actor": "Actor(self.obs_dim, self.act_dim, init_w=3.0)",
     "target": "copy.deepcopy(self.actor).requires_grad_(False)",
-    "optimizer": "self.make_optimizer(self.actor, self.actor_lr)",
+    "learner": "self.learner(self.actor, self.actor_lr, self.actor_objective)",
+    "follower": "Follower(self.actor_target, self.actor)",
 }
 RIGHT["11"] = {
     "anew": LARGE.format(**SOUND),
@@ -348,6 +351,9 @@ RIGHT["11"] = {
                 for p in (last.weight, last.bias):
                     torch.nn.init.uniform_(p, -3, 3)
                 self.actor_target.load_state_dict(self.actor.state_dict())""",
+    "in build": LARGE.format(**SOUND)
+    .replace("__init__(self, *args, **options)", "build(self)")
+    .replace("__init__(*args, **options)", "build()"),
     "state": LARGE.format(**SOUND | {"target": "Actor(3, 1).requires_grad_(False)"})
     + "\n            self.actor_target.load_state_dict(self.actor.state_dict())",
 }
@@ -361,10 +367,18 @@ WRONG["11"] = {
         "other weights",
     ),
     "gradients": (LARGE.format(**SOUND | {"target": "copy.deepcopy(self.actor)"}), "gradients"),
-    "old optimiser": (LARGE.format(**SOUND | {"optimizer": "self.actor_optimizer"}), "still steps"),
+    "old learner": (LARGE.format(**SOUND | {"learner": "self.learners['actor']"}), "still steps"),
     "rate": (
-        LARGE.format(**SOUND | {"optimizer": "self.make_optimizer(self.actor, 1e-3)"}),
+        LARGE.format(**SOUND | {"learner": "self.learner(self.actor, 1e-3, self.actor_objective)"}),
         "not actor_lr",
+    ),
+    "old follower": (
+        LARGE.format(**SOUND | {"follower": "self.followers['actor']"}),
+        "still moves the old",
+    ),
+    "follows another": (
+        LARGE.format(**SOUND | {"follower": "Follower(self.actor_target, self.critic)"}),
+        "does not follow",
     ),
 }
 RIGHT["12"] = {
@@ -650,23 +664,36 @@ WRONG["15-target"] = {
 }
 TWIN = """
     class TwinCritics(DDPGAgent):
-        def __init__(self, *args, **options):
-            super().__init__(*args, **options)
+        def build(self):
+            super().build()
             self.critic2 = {critic}
             self.critic2_target = {target}
-            self.critic2_optimizer = {optimizer}"""
+            self.learners["critic2"] = {learner}
+            self.followers["critic2"] = {follower}
+
+        def critic2_objective(self, batch):
+            raise NotImplementedError"""
 TWO = {
     "critic": "Critic(self.obs_dim + self.act_dim)",
     "target": "copy.deepcopy(self.critic2).requires_grad_(False)",
-    "optimizer": "self.make_optimizer(self.critic2, self.critic_lr)",
+    "learner": "self.learner(self.critic2, self.critic_lr, self.critic2_objective)",
+    "follower": "Follower(self.critic2_target, self.critic2)",
 }
+ADAM2 = """Learner(
+                self.critic2,
+                torch.optim.Adam(self.critic2.parameters(), self.critic_lr),
+                lambda batch: self.critic2_objective(batch),
+            )"""
+STATE = """Critic(4).requires_grad_(False)
+            self.critic2_target.load_state_dict(self.critic2.state_dict())"""
 RIGHT["15-critics"] = {
     "copy": TWIN.format(**TWO),
-    "adam": TWIN.format(
-        **TWO | {"optimizer": "torch.optim.Adam(self.critic2.parameters(), self.critic_lr)"}
-    ),
-    "state": TWIN.format(**TWO | {"target": "Critic(4).requires_grad_(False)"})
-    + "\n            self.critic2_target.load_state_dict(self.critic2.state_dict())",
+    "adam": "from pgcourse.agents.off_policy import Learner\n"
+    + textwrap.dedent(TWIN.format(**TWO | {"learner": ADAM2})),
+    "state": TWIN.format(**TWO | {"target": STATE}),
+    "after init": TWIN.format(**TWO)
+    .replace("build(self)", "__init__(self, *args, **options)")
+    .replace("build()", "__init__(*args, **options)"),
 }
 WRONG["15-critics"] = {
     "alike": (TWIN.format(**TWO | {"critic": "copy.deepcopy(self.critic)"}), "start with equal"),
@@ -675,51 +702,90 @@ WRONG["15-critics"] = {
     "other target": (TWIN.format(**TWO | {"target": "self.critic_target"}), "copy of critic2"),
     "gradients": (TWIN.format(**TWO | {"target": "copy.deepcopy(self.critic2)"}), "requires_grad_"),
     "optimiser": (
-        TWIN.format(**TWO | {"optimizer": "self.make_optimizer(self.critic, self.critic_lr)"}),
+        TWIN.format(**TWO | {"learner": TWO["learner"].replace("self.critic2,", "self.critic,")}),
         "weights of critic2",
     ),
     "rate": (
-        TWIN.format(**TWO | {"optimizer": "self.make_optimizer(self.critic2, self.actor_lr)"}),
+        TWIN.format(**TWO | {"learner": TWO["learner"].replace("critic_lr", "actor_lr")}),
         "at critic_lr",
+    ),
+    "objective": (
+        TWIN.format(**TWO | {"learner": TWO["learner"].replace("critic2_obj", "critic_obj")}),
+        "a loss of its own",
+    ),
+    "not in the list": (
+        TWIN.format(**TWO).replace('self.learners["critic2"]', "self.critic2_learner"),
+        r'learners\["critic2"\] is missing',
+    ),
+    "no follower": (
+        TWIN.format(**TWO).replace('self.followers["critic2"]', "self.critic2_follower"),
+        r'followers\["critic2"\] is missing',
+    ),
+    "new list": (
+        TWIN.format(**TWO).replace(
+            'self.followers["critic2"] = Follower(self.critic2_target, self.critic2)',
+            'self.followers = {"critic2": Follower(self.critic2_target, self.critic2)}',
+        ),
+        "keep the other entries",
+    ),
+    "old target": (
+        TWIN.format(**TWO | {"follower": "Follower(self.critic_target, self.critic2)"}),
+        "should move critic2_target",
+    ),
+    "old critic": (
+        TWIN.format(**TWO | {"follower": "Follower(self.critic2_target, self.critic)"}),
+        "should follow critic2",
     ),
     "missing": ("class TwinCritics(DDPGAgent): pass", "self.critic2 is missing"),
 }
 AGENT = """
     class TwinAgent(TwinCritics):
-        def update_critic(self, batch):
+        def both(self, batch):
             action = self.actor_target(batch.next_obs)
             q1 = self.critic_target(batch.next_obs, action)
             q2 = self.critic2_target(batch.next_obs, action)
             y1 = y2 = td_target(batch.reward, torch.minimum(q1, q2), batch.terminated, self.gamma)
             loss1 = critic_loss(self.critic(batch.obs, batch.action), y1)
             loss2 = critic_loss(self.critic2(batch.obs, batch.action), y2)
-            descend(self.critic, self.critic_optimizer, loss1)
-            descend(self.critic2, self.critic2_optimizer, loss2)
-            return {"critic_loss": loss1.item(), "critic2_loss": loss2.item()}
+            return loss1, loss2
 
-        def update_model(self):
-            losses = super().update_model()
-            soft_update(self.critic2_target, self.critic2, self.tau)
-            return losses
+        def critic_objective(self, batch):
+            loss, _ = self.both(batch)
+            return loss, {"critic_loss": loss}
+
+        def critic2_objective(self, batch):
+            _, loss = self.both(batch)
+            return loss, {"critic2_loss": loss}
     """
 LEAST = "y1 = y2 = td_target(batch.reward, torch.minimum(q1, q2), batch.terminated, self.gamma)"
-RIGHT["15-agent"] = {
-    "descend": AGENT,
-    "backward": AGENT.replace(
-        "descend(self.critic, self.critic_optimizer, loss1)", "(loss1 + loss2).backward()"
-    ).replace(
-        "descend(self.critic2, self.critic2_optimizer, loss2)",
-        """for optimizer in (self.critic_optimizer, self.critic2_optimizer):
-                optimizer.step()
-                optimizer.zero_grad()""",
-    ),
-    "written out": AGENT.replace(
-        "losses = super().update_model()",
-        """batch = self.sample()
-            losses = self.update_critic(batch) | self.update_actor(batch)
+BY_HAND = (
+    AGENT
+    + """
+        def update(self, batch):
+            loss1, loss2 = self.both(batch)
+            descend(self.learners["critic"], loss1)
+            descend(self.learners["critic2"], loss2)
+            loss, _ = self.actor_objective(batch)
+            descend(self.learners["actor"], loss)
             soft_update(self.actor_target, self.actor, self.tau)
-            soft_update(self.critic_target, self.critic, self.tau)""",
-    ),
+            soft_update(self.critic_target, self.critic, self.tau)
+            soft_update(self.critic2_target, self.critic2, self.tau)
+            losses = {"critic_loss": loss1, "critic2_loss": loss2, "actor_loss": loss}
+            return self.history.read(self.total_steps, losses)
+    """
+)
+BACKWARD = BY_HAND.replace(
+    'descend(self.learners["critic"], loss1)', "(loss1 + loss2).backward()"
+).replace(
+    'descend(self.learners["critic2"], loss2)',
+    """for name in ("critic", "critic2"):
+                self.learners[name].optimizer.step()
+                self.learners[name].optimizer.zero_grad()""",
+)
+RIGHT["15-agent"] = {
+    "objectives": AGENT,
+    "backward": BACKWARD,
+    "written out": BY_HAND,
     "own function": AGENT.replace(
         LEAST,
         "y1 = y2 = clipped_target(batch.reward, torch.stack([q1, q2]), batch.terminated, "
@@ -739,19 +805,21 @@ WRONG["15-agent"] = {
     "mean": (AGENT.replace("torch.minimum(q1, q2)", "(q1 + q2) / 2"), "took the mean"),
     "always the second": (AGENT.replace("torch.minimum(q1, q2)", "q2"), "took the larger"),
     "second not trained": (
-        AGENT.replace("descend(self.critic2, self.critic2_optimizer, loss2)", "pass"),
+        BY_HAND.replace('descend(self.learners["critic2"], loss2)', "pass"),
         "critic2 did not move",
     ),
     "slow copy": (
-        AGENT.replace("soft_update(self.critic2_target, self.critic2, self.tau)", "pass"),
+        BY_HAND.replace("soft_update(self.critic2_target, self.critic2, self.tau)", "pass"),
         "critic2_target did not move",
     ),
     "twice": (
-        AGENT.replace(
-            "            return losses",
-            "            soft_update(self.critic_target, self.critic, self.tau)\n"
-            "            return losses",
-        ),
+        AGENT
+        + """
+        def update(self, batch):
+            losses = super().update(batch)
+            soft_update(self.critic_target, self.critic, self.tau)
+            return losses
+    """,
         "critic_target moved by .* is it moved twice",
     ),
     "flag": (
@@ -759,16 +827,26 @@ WRONG["15-agent"] = {
         "Does the bootstrap stop",
     ),
     "old gradients": (
-        AGENT.replace(
-            "descend(self.critic, self.critic_optimizer, loss1)", "(loss1 + loss2).backward()"
-        ).replace(
-            "descend(self.critic2, self.critic2_optimizer, loss2)",
-            "self.critic_optimizer.step()\n            self.critic2_optimizer.step()",
-        ),
+        BACKWARD.replace("self.learners[name].optimizer.zero_grad()", "pass"),
         "those of an earlier",
     ),
-    "records": (AGENT.replace(', "critic2_loss": loss2.item()', ""), "should return"),
-    "no return": (AGENT.replace("            return losses", ""), "should return the losses"),
+    "records": (AGENT.replace('{"critic2_loss": loss}', "{}"), "should record"),
+    "no return": (
+        AGENT.replace('return loss, {"critic2_loss": loss}', "pass"),
+        "critic2_objective returns nothing",
+    ),
+    "only the loss": (
+        AGENT.replace('return loss, {"critic2_loss": loss}', "return loss"),
+        "dict of what to record",
+    ),
+    "no losses": (
+        AGENT
+        + """
+        def update_model(self):
+            super().update_model()
+    """,
+        "should return the losses",
+    ),
     "base": (AGENT.replace("(TwinCritics)", "(DDPGAgent)"), "Derive from your TwinCritics"),
 }
 FORMULAS = """

@@ -25,7 +25,7 @@ def unpacked(tmp_path_factory):
 
 def test_it_holds_the_course_and_no_solutions(unpacked):
     names = contents()
-    assert {"README.md", "demo.pkl", "Makefile", "pgcourse/ddpg.py"} <= set(names)
+    assert {"README.md", "demo.pkl", "Makefile", "pgcourse/agents/ddpg.py"} <= set(names)
     assert {f"notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")} <= set(names)
     assert any(name.startswith("notebooks/exercises/") for name in names)
     assert not any("solutions" in name or "TEACHING" in name or name.startswith("tests/")
