@@ -164,32 +164,30 @@ def test_bytes_behind_the_end_are_refused(tmp_path, more):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFO, and links for few")
-@pytest.mark.parametrize("name", ["d.pkl", "d.npz"])
-def test_a_pipe_and_links_that_lead_nowhere_are_refused_at_once(tmp_path, name):
-    def refused(kind, path, message):
-        code = (
-            "import pgcourse, sys\n"
-            "try: pgcourse.load_demos(sys.argv[1])\n"
-            f"except {kind.__name__} as error: print(error)"
-        )
-        # In a process of its own: one that waits for the pipe would hang the tests.
-        out = subprocess.run(
-            [sys.executable, "-c", code, path], capture_output=True, text=True, timeout=60
-        )
-        assert re.match(message + "; expected demonstrations: a pickled list", out.stdout), out
-
-    pipe, dangling, loop, good = (tmp_path / part / name for part in ("p", "n", "l", "g"))
-    for path in (pipe, dangling, loop, good):
-        path.parent.mkdir()
-    os.mkfifo(pipe)
-    refused(ValueError, pipe, "path: got .*, no plain file")
-    dangling.symlink_to(tmp_path / "nothing")
-    refused(FileNotFoundError, dangling, "path: got .*No such file or directory")
-    loop.symlink_to(loop)
-    refused(ValueError, loop, "path: got .*symbolic links")
-    save_demos(tmp_path / name, [ROW])
-    good.symlink_to(tmp_path / name)
-    assert load_demos(good) == [ROW]
+def test_a_pipe_and_links_that_lead_nowhere_are_refused_at_once(tmp_path):
+    expected = {}
+    for name in ("d.pkl", "d.npz"):
+        pipe, dangling, loop, good = (tmp_path / f"{kind}{name}" for kind in "pnlg")
+        os.mkfifo(pipe)
+        expected[pipe] = "ValueError path: got .*, no plain file"
+        dangling.symlink_to(tmp_path / "nothing")
+        expected[dangling] = "FileNotFoundError path: got .*, No such file or directory"
+        loop.symlink_to(loop)
+        expected[loop] = "ValueError path: got .*, .*symbolic links"
+        save_demos(tmp_path / name, [ROW])
+        good.symlink_to(tmp_path / name)
+        assert load_demos(good) == [ROW]
+    code = (
+        "import pgcourse, sys\n"
+        "for path in sys.argv[1:]:\n"
+        "    try: pgcourse.load_demos(path)\n"
+        "    except Exception as error: print(type(error).__name__, error)"
+    )
+    # In a process of its own: one that waits for a pipe would hang the tests.
+    command = [sys.executable, "-c", code, *expected]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    for line, message in zip(out.stdout.splitlines(), expected.values(), strict=True):
+        assert re.match(message + "; expected demonstrations: a pickled list", line)
 
 
 def many(count, obs_dim, act_dim=1, seed=0):

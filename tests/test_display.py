@@ -1,6 +1,8 @@
 """Plots, listings, videos: what a notebook displays."""
 
+import ast
 import importlib
+import inspect
 import io
 from base64 import b64decode
 from unittest.mock import Mock
@@ -14,6 +16,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from pgcourse import (
+    OptimalAgent,
     ReplayBuffer,
     plot_history,
     save_video,
@@ -24,7 +27,7 @@ from pgcourse import (
     soft_update,
     td_target,
 )
-from pgcourse.display.live import Monitor, audience
+from pgcourse.display.live import Monitor, audience, silence
 from pgcourse.display.plots import running_mean
 from pgcourse.parts.history import History
 
@@ -55,6 +58,26 @@ def test_show_source_lists_functions_methods_and_classes_as_they_run():
     assert text.startswith("# pgcourse/parts/equations.py\ndef td_target(")
     assert text.count("# pgcourse/") == 2  # one heading per file
     assert "\ndef sample_batch(self)" in text  # a method, not indented
+
+
+def test_show_source_prints_td_target_as_three_lines_below_its_path():
+    data, _ = shown(show_source, td_target)
+    assert data["text/plain"].splitlines() == [
+        "# pgcourse/parts/equations.py",
+        "def td_target(reward: Tensor, next_q: Tensor, terminated: Tensor, gamma: float)"
+        " -> Tensor:",
+        '    """Return the TD target, 03 Eq. 6: y = r + γ (1 − terminated) Q\'(s\', μ\'(s\'))."""',
+        "    return (reward + gamma * (1.0 - terminated) * next_q).detach()",
+    ]
+
+
+def test_show_source_keeps_other_decorators_and_cuts_every_docstring_of_a_class():
+    text = shown(show_source, OptimalAgent, silence)[0]["text/plain"]
+    ast.parse(text)  # it still is Python
+    assert '"""Acts greedily on the optimal values; counts its steps, so it plays' in text
+    assert "Args:" not in text and "Raises:" not in text
+    assert "@contextmanager\ndef silence()" in text
+    assert inspect.getsource(OptimalAgent.policy).splitlines()[-1] in text
 
 
 def test_show_source_refuses_what_has_no_source():

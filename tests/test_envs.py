@@ -2,8 +2,10 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict
+from gymnasium.wrappers import TimeLimit
 
-from pgcourse import ActionNormalizer, DDPGAgent, make_env
+from pgcourse import ActionNormalizer, DDPGAgent, make_env, register_bit_flip
+from pgcourse.tasks.envs import FlatGoal, layers
 
 
 class Toy(gym.Env):
@@ -63,12 +65,60 @@ def test_make_env_warns_of_nothing(recwarn):
     assert not recwarn.list
 
 
+class NoPicture(Toy):
+    """Its constructor takes no render_mode, but an option."""
+
+    def __init__(self, top=4.0):
+        super().__init__(act_space=Box(np.float32([-top]), np.float32([top])))
+
+
+def test_a_function_or_a_class_makes_the_environment_with_the_options():
+    for env in (NoPicture, lambda **options: NoPicture(**options)):
+        for options, top in (({}, 4.0), ({"top": 8.0}, 8.0)):
+            made = make_env(env, **options)
+            assert isinstance(made, ActionNormalizer) and isinstance(made.unwrapped, NoPicture)
+            made.reset(seed=0)
+            made.step(np.float32([1.0]))
+            assert made.unwrapped.seen == [[top]]
+    with pytest.raises(ValueError, match="^env: got .*NoPicture.* with {'render_mode': 'rgb_arr"):
+        make_env(NoPicture, "rgb_array")
+
+
+def test_options_reach_a_registered_environment():
+    assert make_env("Pendulum-v1", g=2.0).unwrapped.g == 2.0
+    assert make_env("Pendulum-v1").unwrapped.g == 10.0
+    both = make_env("Pendulum-v1", "rgb_array", g=2.0)
+    assert both.render_mode == "rgb_array" and both.unwrapped.g == 2.0
+    both.close()
+
+
+def test_an_environment_itself_is_refused_by_name():
+    for env in (Toy(), gym.make("Pendulum-v1"), make_env("Pendulum-v1")):
+        with pytest.raises(TypeError, match="^env: got .*; expected an id .*or a function"):
+            make_env(env)
+
+
+def test_actions_that_are_normalized_are_not_normalized_again():
+    def narrow():  # a layer on top must not hide it
+        return TimeLimit(ActionNormalizer(Toy()), 5)
+
+    for maker in (lambda: make_env("Pendulum-v1"), narrow, lambda: make_env(narrow)):
+        kinds = [type(layer) for layer in layers(make_env(maker))]
+        assert kinds.count(ActionNormalizer) == 1
+    bits = [type(layer) for layer in layers(make_env(lambda: make_env(register_bit_flip(2))))]
+    assert bits.count(ActionNormalizer) == bits.count(FlatGoal) == 1
+    again = gym.make(make_env("Pendulum-v1").spec)
+    assert make_env(lambda: again) is again
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: make_env("CartPole-v1"), "env.action_space: got Discrete"),
         (lambda: make_env("NoSuchTask-v9"), "env: got 'NoSuchTask-v9'"),
         (lambda: make_env(3), "env: got 3"),
+        (lambda: make_env("Pendulum-v1", gravity=2.0), "^env: got .*'gravity': 2.0.*; expected"),
+        (lambda: make_env(lambda: None), "^env: got .*which made None; expected a gymnasium env"),
         (lambda: ActionNormalizer("Pendulum-v1"), "env: got 'Pendulum-v1'"),
         (
             lambda: ActionNormalizer(Toy(act_space=Box(-np.inf, np.inf, (1,)))),

@@ -1,9 +1,20 @@
 import copy
+import math
 
 import pytest
 import torch
+from torch.distributions import Normal, TransformedDistribution
+from torch.distributions.transforms import TanhTransform
 
 from pgcourse import Actor, Critic, actor_loss, critic_loss, soft_update, td_target
+from pgcourse.parts.equations import (
+    clip_target,
+    smoothed_action,
+    soft_value,
+    squashed_gaussian,
+    temperature_loss,
+    twin_minimum,
+)
 
 T = torch.tensor
 
@@ -23,12 +34,14 @@ def test_td_target_carries_no_gradient():
 def test_td_target_refuses_unequal_shapes(bad):
     columns = [torch.zeros(4), torch.zeros(4), torch.zeros(4)]
     columns[bad] = torch.zeros(4, 1)
-    with pytest.raises(ValueError, match=r"\(4, 1\).*expected \(B\), \(B\), \(B\), with one size"):
+    with pytest.raises(
+        ValueError, match=r"\(4, 1\).*expected \(B,\), \(B,\), \(B,\), with one size"
+    ):
         td_target(*columns, 0.9)
 
 
 def test_td_target_refuses_equal_columns():
-    with pytest.raises(ValueError, match=r"expected \(B\), \(B\), \(B\), with one size"):
+    with pytest.raises(ValueError, match=r"expected \(B,\), \(B,\), \(B,\), with one size"):
         td_target(*[torch.zeros(4, 1)] * 3, 0.9)
 
 
@@ -94,3 +107,115 @@ def test_actor_gradient_is_the_chain_rule():
     by_hand = torch.autograd.grad(action, parameters, grad_outputs=-dq_da / len(obs))
     for a, b in zip(whole, by_hand, strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_twin_minimum_by_hand_and_its_gradient_goes_to_the_smaller():
+    q1, q2 = T([1.0, 5.0, -2.0], requires_grad=True), T([3.0, 4.0, -1.0], requires_grad=True)
+    smaller = twin_minimum(q1, q2)
+    assert smaller.tolist() == [1.0, 4.0, -2.0]
+    smaller.sum().backward()
+    assert (q1.grad.tolist(), q2.grad.tolist()) == ([1.0, 0.0, 1.0], [0.0, 1.0, 0.0])
+
+
+def test_smoothed_action_clips_the_noise_and_then_the_action():
+    action = T([[0.0, 0.0], [0.8, -0.8], [0.8, -0.8]])
+    noise = T([[0.25, -3.0], [3.0, -3.0], [-3.0, 3.0]])
+    expected = T([[0.25, -0.5], [1.0, -1.0], [0.3, -0.3]])
+    torch.testing.assert_close(smoothed_action(action, noise, 0.5), expected)
+    assert torch.equal(smoothed_action(action, noise, 0.0), action)
+    # A loose clip leaves it to the action's own: 0.8 − 3 is cut at −1.
+    assert smoothed_action(action, noise, 9.0)[2].tolist() == [-1.0, 1.0]
+
+
+def test_squashed_gaussian_is_torchs_own_distribution():
+    torch.manual_seed(0)
+    mean, log_std, noise = (torch.randn(50, 3, dtype=torch.float64) for _ in range(3))
+    action, log_density = squashed_gaussian(mean, 0.5 * log_std, noise)
+    std = (0.5 * log_std).exp()
+    torch.testing.assert_close(action, torch.tanh(mean + std * noise))
+    theirs = TransformedDistribution(Normal(mean, std), TanhTransform(cache_size=1))
+    u = mean + std * noise
+    expected = theirs.log_prob(theirs.transforms[0](u)).sum(dim=1)
+    torch.testing.assert_close(log_density, expected)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.7, 0.4), (-1.0, 0.8)])
+def test_the_density_of_actions_integrates_to_one(mean, std):
+    n = 20_000  # middles of equal parts of (-1, 1)
+    a = (torch.arange(n, dtype=torch.float64) + 0.5) / n * 2.0 - 1.0
+    noise = ((torch.atanh(a) - mean) / std)[:, None]
+    ones = torch.ones_like(noise)
+    action, log_density = squashed_gaussian(mean * ones, math.log(std) * ones, noise)
+    torch.testing.assert_close(action[:, 0], a)
+    assert (log_density.exp().sum() * 2.0 / n).item() == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("u", [40.0, -40.0])
+def test_the_density_and_its_gradient_are_finite_where_tanh_rounds_to_one(u):
+    mean = T([[u]], requires_grad=True)
+    log_std = T([[0.0]], requires_grad=True)
+    action, log_density = squashed_gaussian(mean, log_std, torch.zeros(1, 1))
+    assert action.abs().item() == 1.0
+    # 1 − tanh² u = 4 e^(−2|u|) up here, and N(0; 0, 1) = 1 / √(2 π)
+    by_hand = -0.5 * math.log(2.0 * math.pi) - (math.log(4.0) - 2.0 * abs(u))
+    assert log_density.item() == pytest.approx(by_hand, rel=1e-6)
+    for gradient in torch.autograd.grad(log_density.sum(), [mean, log_std]):
+        assert gradient.isfinite().all()
+
+
+def test_soft_value_by_hand():
+    value = soft_value(T([1.0, 2.0]), T([-0.5, 3.0]), T(0.2))
+    torch.testing.assert_close(value, T([1.1, 1.4]))  # rare actions are worth more
+
+
+def test_temperature_loss_by_hand_and_no_gradient_reaches_the_policy():
+    alpha, log_density = T(0.5, requires_grad=True), T([1.0, -3.0], requires_grad=True)
+    loss = temperature_loss(alpha, log_density, target_entropy=-2.0)
+    assert loss.item() == pytest.approx(0.5 * 3.0)  # −α (mean log π + target)
+    loss.backward()
+    assert log_density.grad is None and alpha.grad.item() == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("entropy", "rises"), [(1.5, False), (-1.5, True)])
+def test_the_temperature_falls_where_there_is_more_entropy_than_wanted(entropy, rises):
+    alpha = T(0.5, requires_grad=True)
+    temperature_loss(alpha, torch.full((4,), -entropy), target_entropy=0.0).backward()
+    stepped = (alpha - 0.1 * alpha.grad).item()
+    assert (stepped > 0.5) == rises and stepped != 0.5
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: twin_minimum(torch.zeros(3), torch.zeros(3, 1)),
+        lambda: smoothed_action(torch.zeros(3, 2), torch.zeros(3, 1), 0.5),
+        lambda: smoothed_action(torch.zeros(3), torch.zeros(3), 0.5),
+        lambda: squashed_gaussian(torch.zeros(3, 2), torch.zeros(3, 2), torch.zeros(2)),
+        lambda: squashed_gaussian(torch.zeros(3, 2), torch.zeros(1, 2), torch.zeros(3, 2)),
+        lambda: soft_value(torch.zeros(3), torch.zeros(3, 1), torch.zeros(())),
+        lambda: soft_value(torch.zeros(3), torch.zeros(3), torch.zeros(1)),
+        lambda: temperature_loss(torch.zeros(1), torch.zeros(3), -1.0),
+    ],
+)
+def test_nothing_is_broadcast_in_the_equations_of_td3_and_sac(call):
+    with pytest.raises(ValueError, match=r"\(3.*expected \(.*, with one size for each letter"):
+        call()
+
+
+@pytest.mark.parametrize("clip", [-0.1, math.inf, math.nan, "wide"])
+def test_smoothed_action_refuses_a_bad_clip(clip):
+    with pytest.raises((TypeError, ValueError), match="^clip: got .*expected"):
+        smoothed_action(torch.zeros(3, 1), torch.zeros(3, 1), clip)
+
+
+def test_clip_target_by_hand_and_refuses_a_discount_without_a_bound():
+    assert clip_target(T([-20.0, -3.0, 0.5]), 0.9).tolist() == pytest.approx([-10.0, -3.0, 0.0])
+    with pytest.raises(ValueError, match="^gamma: got 1.0; expected"):
+        clip_target(T([0.0]), 1.0)
+
+
+def test_arguments_by_name_are_checked_like_those_by_place():
+    with pytest.raises(ValueError, match=r"q1 \(3,\), q2 \(3, 1\)"):
+        twin_minimum(q2=torch.zeros(3, 1), q1=torch.zeros(3))
+    with pytest.raises(TypeError, match="^q2: got None; expected a tensor"):
+        twin_minimum(torch.zeros(3))

@@ -1,7 +1,20 @@
+from contextlib import nullcontext
+from typing import ClassVar
+
+import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 
-from pgcourse import RandomAgent, evaluate, interval, make_env
+from pgcourse import (
+    RandomAgent,
+    evaluate,
+    interval,
+    make_env,
+    record_demos,
+    render_episode,
+    successes,
+)  # fmt: skip
 
 
 class Constant:
@@ -53,6 +66,76 @@ def test_the_policy_is_used_without_noise(make_agent):
 def test_bad_arguments_are_refused_by_name(env_id, seeds, name):
     with pytest.raises((TypeError, ValueError), match=f"^{name}: got .*expected"):
         evaluate(Constant(), env_id, seeds)
+
+
+class Short(gym.Env):
+    """Three steps with goals and pictures; counts how often one is made, closed and stepped."""
+
+    metadata: ClassVar = {"render_modes": ["rgb_array"]}
+    box = Box(-1.0, 1.0, (1,), np.float32)
+    action_space = box
+    observation_space = box
+    made: ClassVar = []
+
+    def __init__(self, fail_at=None, render_mode=None):
+        self.fail_at, self.render_mode, self.closed = fail_at, render_mode, 0
+        self.made.append(self)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.box.sample(), {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps == self.fail_at:
+            raise RuntimeError("the environment broke")
+        return self.box.sample(), 1.0, self.steps == 3, False, {"is_success": True}
+
+    def render(self):
+        return np.zeros((4, 4, 3), np.uint8)
+
+    def close(self):
+        self.closed += 1
+
+
+USES = {
+    "evaluate": (4, lambda agent, *env, **options: evaluate(agent, *env, range(4), **options)),
+    "successes": (1, lambda agent, *env, **options: successes(agent, *env, range(4), **options)),
+    "record_demos": (1, lambda agent, *env, **opt: record_demos(agent.policy, *env, 2, 0, **opt)),
+    "render_episode": (1, lambda agent, *env, **options: render_episode(agent, *env, 0, **options)),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+@pytest.mark.parametrize("options", [{}, {"fail_at": 2}])
+def test_every_environment_that_is_made_is_closed_once_and_options_reach_it(name, options):
+    count, use = USES[name]
+    Short.made.clear()
+    broken = pytest.raises(RuntimeError, match="broke") if options else nullcontext()
+    with broken:
+        use(Constant(), Short, **options)
+    assert [env.closed for env in Short.made] == [1] * count
+
+
+def test_environments_that_are_made_before_one_fails_are_closed():
+    def third_fails():
+        if len(Short.made) == 2:
+            raise RuntimeError("no third one")
+        return Short()
+
+    Short.made.clear()
+    with pytest.raises(RuntimeError, match="no third one"):
+        evaluate(Constant(), third_fails, range(4))
+    assert [env.closed for env in Short.made] == [1, 1]
+
+
+@pytest.mark.parametrize("name", USES)
+def test_an_environment_itself_is_refused_by_name_and_not_closed(name):
+    env = Short(render_mode="rgb_array")
+    with pytest.raises(TypeError, match="^env: got .*; expected an id .*or a function"):
+        USES[name][1](Constant(), env)
+    assert not env.closed
 
 
 def test_interval_by_hand_and_on_many_normal_numbers():

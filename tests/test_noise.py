@@ -61,6 +61,14 @@ def test_samples_are_not_changed_by_later_ones():
     assert first == kept
 
 
+def test_a_sample_that_is_changed_does_not_change_the_noise():
+    one, other = OUNoise(2, theta=0.15, seed=0), OUNoise(2, theta=0.15, seed=0)
+    for _ in range(3):
+        one.sample()[:] = 100.0
+        other.sample()
+    assert one.state.tolist() == other.state.tolist()
+
+
 def test_seeds():
     def draw(seed):
         return OUNoise(2, seed=seed).sample().tolist()

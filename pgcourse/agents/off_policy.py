@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import gymnasium as gym
@@ -16,6 +17,7 @@ from pgcourse.parts.equations import soft_update
 from pgcourse.parts.noise import OUNoise
 from pgcourse.runs.compiled import CompiledUpdate
 
+_building = Lock()  # the stream that PyTorch fills new weights from belongs to all threads
 Objective = Callable[[Batch], tuple[Tensor, dict[str, Tensor]]]
 
 
@@ -92,7 +94,7 @@ class OffPolicyAgent(Agent):
         self.memory = self.make_memory(memory_size, batch_size, self.stream_seed("memory"))
         self.learners: dict[str, Learner] = {}
         self.followers: dict[str, Follower] = {}
-        with torch.random.fork_rng(devices=[]):
+        with _building, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.stream_seed("weights"))
             self.build()
         for network in vars(self).values():

@@ -54,7 +54,9 @@ class Normalizer:
         return {"count": self.count} | {n: torch.from_numpy(c.copy()) for n, c in columns.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
+        """Take over what `state_dict` returned; ValueError if it counts less than nothing."""
+        if state["count"] < 0:
+            raise ValueError("a normalizer that saw less than nothing")
         self.count = state["count"]
         self.mean, self.squares = (state[name].numpy().copy() for name in ("mean", "squares"))
 

@@ -2,6 +2,7 @@
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.utils import RecordConstructorArgs
 
 from pgcourse import checks
 from pgcourse.tasks.envs import FlatGoal
@@ -33,7 +34,7 @@ def pick_and_place(obs: np.ndarray) -> np.ndarray:
     return np.clip([*(6.0 * way), hand], -1.0, 1.0).astype(np.float32)
 
 
-class DemoResets(gym.Wrapper):
+class DemoResets(gym.Wrapper, RecordConstructorArgs):
     """Starts some episodes in a state that a demonstration went through (Nair et al. 2017, IV-D).
 
     The goal of such an episode is the place that the demonstration reached at its end. States
@@ -53,6 +54,7 @@ class DemoResets(gym.Wrapper):
 
     def __init__(self, env: gym.Env, demo: list[tuple], seed: int, share: float = 0.1):
         checks.instance("env", env, FlatGoal, "an environment with goals made by make_env")
+        RecordConstructorArgs.__init__(self, seed=seed, share=share)  # told in a checkpoint
         super().__init__(env)
         if not hasattr(env.unwrapped, "model"):
             raise TypeError(f"env: got {env}; expected a MuJoCo environment")

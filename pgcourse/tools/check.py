@@ -15,7 +15,8 @@ def main() -> int:
     steps = [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
-        ["pytest", "tests"],
+        ["pytest", "tests", "-n", "auto", "--ignore=tests/test_notebooks.py"],
+        ["pytest", "tests/test_notebooks.py"],  # has cells with a limit of seconds
         ["pgcourse.tools.notebooks"],
     ]
     # Every Python process started from here refuses to connect to another machine.
