@@ -1,4 +1,4 @@
-"""Twin delayed DDPG (Fujimoto, van Hoof and Meger 2018, Algorithm 1)."""
+"""Twin delayed DDPG (Fujimoto et al. 2018, arXiv 1802.09477, Algorithm 1)."""
 
 from typing import Any
 
