@@ -247,7 +247,7 @@ def test_the_columns_that_the_bad_ones_differ_from_are_good(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"obs": np.array([[0.0, Touch("x")]] * 2, dtype=object)}, "(?i)object arrays"),
+        ({"obs": np.array([[0.0, Touch("x")]] * 2, dtype=object)}, "arrays cannot be loaded"),
         ({"next_obs": None}, "which holds obs, action"),
         ({"more": np.zeros(2)}, "which holds obs, action"),
         ({"obs": np.float32([[0.0, 1.0], [np.nan, 2.0]])}, "finite numbers"),
@@ -275,8 +275,10 @@ def test_arrays_of_anything_but_demonstrations_are_refused(tmp_path, changes, me
         load_demos(tmp_path / "d.npz")
 
 
-def test_compressed_arrays_could_unpack_to_any_size_and_are_refused(tmp_path):
-    np.savez_compressed(tmp_path / "d.npz", **columns(obs=np.zeros((2, 100_000), np.float32)))
+@pytest.mark.parametrize("width", [2, 100_000])
+def test_compressed_arrays_could_unpack_to_any_size_and_are_refused(tmp_path, width):
+    zeros = np.zeros((2, width), np.float32)
+    np.savez_compressed(tmp_path / "d.npz", **columns(obs=zeros, next_obs=zeros))
     with pytest.raises(ValueError, match=REFUSED.replace("got .*", "got .*compressed data")):
         load_demos(tmp_path / "d.npz")
 

@@ -18,6 +18,7 @@ from PIL import Image
 from pgcourse import (
     OptimalAgent,
     ReplayBuffer,
+    optimal_values,
     plot_history,
     save_video,
     show_figure,
@@ -72,11 +73,12 @@ def test_show_source_prints_td_target_as_three_lines_below_its_path():
 
 
 def test_show_source_keeps_other_decorators_and_cuts_every_docstring_of_a_class():
-    text = shown(show_source, OptimalAgent, silence)[0]["text/plain"]
+    text = shown(show_source, OptimalAgent, optimal_values, silence)[0]["text/plain"]
     ast.parse(text)  # it still is Python
     assert '"""Acts greedily on the optimal values; counts its steps, so it plays' in text
     assert "Args:" not in text and "Raises:" not in text
     assert "@contextmanager\ndef silence()" in text
+    assert "@lru_cache(maxsize=4)\ndef optimal_values(" in text
     assert inspect.getsource(OptimalAgent.policy).splitlines()[-1] in text
 
 

@@ -93,7 +93,11 @@ def test_options_reach_a_registered_environment():
 
 
 def test_an_environment_itself_is_refused_by_name():
-    for env in (Toy(), gym.make("Pendulum-v1"), make_env("Pendulum-v1")):
+    class Callable(Toy):
+        def __call__(self):
+            return self
+
+    for env in (Toy(), Callable(), gym.make("Pendulum-v1"), make_env("Pendulum-v1")):
         with pytest.raises(TypeError, match="^env: got .*; expected an id .*or a function"):
             make_env(env)
 
