@@ -1,5 +1,6 @@
 """Many runs side by side: every configuration with every seed."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -39,7 +40,9 @@ def run_study(
     jobs = [(name, seed) for name in configs for seed in seeds]
     calls = (delayed(one_run)(train, name, configs[name], seed) for name, seed in jobs)
     rows = {}
-    with Monitor(len(jobs), unit="run") as monitor:
+    with Monitor(len(jobs), unit="run") as monitor, warnings.catch_warnings():
+        # Long runs make a worker grow; loky then starts a new one, and nothing is lost.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
         for row in Parallel(n_jobs=-1, return_as="generator_unordered")(calls):
             rows[row["config"], row["seed"]] = row
             monitor.tick()
