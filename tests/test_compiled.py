@@ -4,10 +4,10 @@ import shutil
 import subprocess
 import sys
 
+import cloudpickle
 import numpy as np
 import pytest
 import torch
-from joblib.externals import cloudpickle
 from torch._dynamo.utils import counters
 
 from pgcourse import DDPGAgent

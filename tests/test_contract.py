@@ -6,10 +6,10 @@ import inspect
 import itertools
 import pickle
 
+import cloudpickle
 import numpy as np
 import pytest
 import torch
-from joblib.externals import cloudpickle
 
 from pgcourse import evaluate
 from pgcourse.agents.agent import Agent
