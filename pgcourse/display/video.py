@@ -29,7 +29,8 @@ def render_episode(agent, env: str | Callable[..., gym.Env], seed: int, **option
     """
     seed = checks.integer("seed", seed, low=0)
     with closing(make_env(env, "rgb_array", **options)) as made:
-        if made.render_mode != "rgb_array" or "rgb_array" not in made.metadata["render_modes"]:
+        modes = made.metadata.get("render_modes", [])
+        if made.render_mode != "rgb_array" or "rgb_array" not in modes:
             raise ValueError(f"env: got {env!r}; expected one that draws itself as 'rgb_array'")
         obs, _ = made.reset(seed=seed)
         score, frames, terminated, truncated = 0.0, [], False, False
