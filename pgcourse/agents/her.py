@@ -78,6 +78,14 @@ class HERAgent(OffPolicyAgent):
         self.clipped = checks.flag("clipped", clipped)
         self.normalized = checks.flag("normalized", normalized)
         super().__init__(env, episodes, batch_size, **DEFAULTS | options)
+        if episodes * self.memory.steps < batch_size:
+            raise ValueError(
+                f"episodes: got {episodes} of {self.memory.steps} steps, fewer than batch_size "
+                f"{batch_size}; expected room for a batch: with less nothing is ever learned"
+            )
+        # Not the named streams, nor in `demo_memory`: with these seeds the numbers of chapter 08
+        # were measured. Replay of seed k and demonstrations of seed k + 1 are one stream.
+        self.memory.rng = np.random.default_rng(self.seed + 2)
         self.normalizer = Normalizer(self.in_dim)
         self.episode_obs: list[np.ndarray] = []
         self.episode_actions: list[np.ndarray] = []
@@ -96,22 +104,13 @@ class HERAgent(OffPolicyAgent):
 
     def make_memory(self, size: int, batch_size: int, seed: int) -> HindsightBuffer:
         """Return an empty buffer of `size` episodes, which computes rewards as the env does."""
-        # Not the named streams, nor in `demo_memory`: with these seeds the numbers of chapter 08
-        # were measured. Replay of seed k and demonstrations of seed k + 1 are one stream.
-        seed = seed if hasattr(self, "memory") else self.seed + 2
         self.goal_dim, steps, self.compute_reward = goal_parts(self.env)
         check_rewards(self.env, self.goal_dim, self.compute_reward)
-        memory = HindsightBuffer(
+        return HindsightBuffer(
             self.obs_dim - 2 * self.goal_dim, self.goal_dim, self.act_dim, size, steps, batch_size,
             lambda achieved, goal: self.compute_reward(achieved, goal, {}),
             self.relabel, seed, self.strategy,
         )  # fmt: skip
-        if size * steps < self.batch_size and not hasattr(self, "memory"):
-            raise ValueError(
-                f"episodes: got {size} of {steps} steps, fewer than batch_size {self.batch_size}; "
-                "expected room for a batch: with less nothing is ever learned"
-            )
-        return memory
 
     @property
     def in_dim(self) -> int:
