@@ -52,9 +52,8 @@ student: .venv/ok ## pack what a student needs, without solutions, in build/pgco
 demo: .venv/ok   ## train the teacher again and re-create demo.pkl
 	$(BIN)/python -m pgcourse.tools.demo
 
-study: .venv/ok  ## DDPG on Pendulum, ten seeds (minutes), then the robot arm (an hour)
-	$(BIN)/python -m pgcourse.tools.study
-	$(BIN)/python -m pgcourse.tools.robot_study
+study: .venv/ok  ## run what studies lack: NAME=03 for one, SCHEDULER=tcp://HOST:8786 for Dask
+	$(BIN)/python -m pgcourse.tools.study $(NAME) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 bench: tests/bench/.venv/ok ## how fast, beside other libraries; results go to build/
 	tests/bench/.venv/bin/python tests/bench/bench.py

@@ -92,7 +92,7 @@ def device(name: str, value: str | torch.device | None) -> torch.device:
 
 
 def arguments(**wanted: str | tuple[float, float] | type) -> Callable:
-    """Check what a function of equations is given, outside of its body.
+    """Check what a function of equations is given, outside of its body, and say so in its help.
 
     Args:
         wanted: for each argument a shape in letters, such as "B" or "B A" (one letter is one
@@ -102,52 +102,55 @@ def arguments(**wanted: str | tuple[float, float] | type) -> Callable:
     Raises:
         TypeError, ValueError: from the function, when an argument is something else.
     """
+    shapes = {name: want.split() for name, want in wanted.items() if isinstance(want, str)}
+    ranges = {name: want for name, want in wanted.items() if isinstance(want, tuple)}
+    networks = [name for name, want in wanted.items() if isinstance(want, type)]
+
+    def check(given: dict[str, Any]) -> None:
+        letters: dict[str, int] = {}
+        for name, want in shapes.items():
+            instance(name, given.get(name), Tensor, f"a tensor {_tuple(want)}")
+        for name, want in shapes.items():
+            found = given[name].shape
+            if len(found) != len(want) or any(
+                letters.setdefault(letter, size) != size
+                for letter, size in zip(want, found, strict=True)
+            ):
+                got = ", ".join(f"{key} {tuple(given[key].shape)}" for key in shapes)
+                expected = ", ".join(map(_tuple, shapes.values()))
+                raise ValueError(f"{got}: expected {expected}, with one size for each letter")
+        for name, limits in ranges.items():
+            if name in given:  # else it has a default
+                real(name, given[name], *limits)
+        weights = []
+        for name in networks:
+            instance(name, given.get(name), wanted[name], "a network")
+            weights.append([weight.shape for weight in given[name].parameters()])
+            if weights[-1] != weights[0]:
+                raise ValueError(
+                    f"{name}: got {given[name]}; expected the shapes of {networks[0]}, "
+                    f"{given[networks[0]]}"
+                )
 
     def decorate(function: Callable) -> Callable:
         names = list(inspect.signature(function).parameters)
+        said = [f"{name} {_tuple(want)}" for name, want in shapes.items()]
+        said += [f"{name} in [{low:g}, {high:g}]" for name, (low, high) in ranges.items()]
+        said += [f"{' and '.join(networks)} with weights of the same shapes"] * bool(networks)
 
         @functools.wraps(function)
         def checked(*args, **kwargs):
-            given = dict(zip(names, args, strict=False)) | kwargs
-            _check(wanted, given)
+            check(dict(zip(names, args, strict=False)) | kwargs)
             return function(*args, **kwargs)
 
+        checked.__doc__ = f"{inspect.getdoc(function)}\n\nRaises:\n    " + (
+            f"TypeError, ValueError: anything but {', '.join(said)}."
+        )
         return checked
 
     return decorate
 
 
-def _check(wanted: dict[str, Any], given: dict[str, Any]) -> None:
-    sizes: dict[str, int] = {}
-    fits, weights = True, []
-    for name, want in wanted.items():
-        value = given.get(name)
-        if isinstance(want, tuple):
-            if name in given:  # else it has a default
-                real(name, value, *want)
-        elif isinstance(want, str):
-            instance(name, value, Tensor, f"a tensor {_tuple(want)}")
-            letters = want.split()
-            fits &= len(letters) == value.ndim and all(
-                sizes.setdefault(letter, size) == size
-                for letter, size in zip(letters, value.shape, strict=True)
-            )
-        else:
-            instance(name, value, want, "a network")
-            weights.append((name, [p.shape for p in value.parameters()]))
-    if not fits:
-        shapes = {name: want for name, want in wanted.items() if isinstance(want, str)}
-        got = ", ".join(f"{name} {tuple(given[name].shape)}" for name in shapes)
-        expected = ", ".join(map(_tuple, shapes.values()))
-        raise ValueError(f"{got}: expected {expected}, with one size for each letter")
-    for name, shapes in weights[1:]:
-        if shapes != weights[0][1]:
-            raise ValueError(
-                f"{name}: got {given[name]}; expected the shapes of {weights[0][0]}, "
-                f"{given[weights[0][0]]}"
-            )
-
-
-def _tuple(letters: str) -> str:
-    """Write a shape as Python does: "B" is (B,), "B A" is (B, A)."""
-    return str(tuple(letters.split())).replace("'", "")
+def _tuple(letters: list[str]) -> str:
+    """Write a shape as Python does: B is (B,), B A is (B, A)."""
+    return str(tuple(letters)).replace("'", "")

@@ -23,6 +23,8 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> Non
         ValueError: path is no plain file, or its folder cannot be written to.
     """
     asked = str(path)
+    if "\0" in asked:
+        raise ValueError(f"path: got {asked!r}; expected a file name, without a null character")
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         raise ValueError(f"path: got {asked!r}, a folder or a device; expected a file name")
@@ -30,11 +32,11 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> Non
         raise FileNotFoundError(f"path: got {asked!r}; expected a folder that exists")
     # The ending has a fixed form, so that `run` does not take `run.best`'s files for its own.
     ours = re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{16}\.tmp")
-    for stray in path.parent.iterdir():
-        if ours.fullmatch(stray.name) and _age(stray) > STRAY_SECONDS:
-            stray.unlink(missing_ok=True)
     temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
     try:
+        for stray in path.parent.iterdir():
+            if ours.fullmatch(stray.name) and _age(stray) > STRAY_SECONDS:
+                stray.unlink(missing_ok=True)
         with open(temporary, "xb") as file:
             write(file)
             file.flush()
@@ -56,18 +58,23 @@ def plain_file(path: str | Path, expected: str, limit: int) -> Path:
 
     Raises:
         FileNotFoundError: there is nothing, or a link that leads nowhere.
-        ValueError: a folder, a pipe or a device, or too large.
+        ValueError: a folder, a pipe or a device, too large, or not to be read.
     """
+
+    what, kind = None, ValueError
     try:
-        found = Path(path).stat()
-    except (FileNotFoundError, OSError) as error:
+        size = Path(path).stat().st_size
+        if not Path(path).is_file():
+            what = "no plain file"
+        elif size > limit:
+            what = f"over {limit:,} bytes"
+        else:
+            with open(path, "rb"):
+                return Path(path)
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        what = getattr(error, "strerror", None) or str(error)
         kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-        raise kind(f"path: got {str(path)!r}, {error.strerror}; expected {expected}") from None
-    if not Path(path).is_file():
-        raise ValueError(f"path: got {str(path)!r}, no plain file; expected {expected}")
-    if found.st_size > limit:
-        raise ValueError(f"path: got {str(path)!r}, over {limit:,} bytes; expected {expected}")
-    return Path(path)
+    raise kind(f"path: got {str(path)!r}, {what}; expected {expected}")
 
 
 def _age(path: Path) -> float:

@@ -41,8 +41,10 @@ OWN = {
     "checks": "equations",
     "agents/agent": "contract",
     "agents/her": "her_agent",
+    "agents/noisy": "contract",
     "agents/off_policy": "contract",
     "display/video": "ddpg",
+    "parts/gaussian": "equations",
     "parts/hindsight": "her",
     "parts/history": "contract",
     "parts/normalize": "her",
@@ -159,14 +161,14 @@ MUTANTS = {
         "parts/networks", "Actor.forward", "torch.tanh(self.net(obs))", "self.net(obs)",
     ),
     "drawing actor without tanh": Mutant(
-        "parts/networks", "GaussianActor.forward",
+        "parts/gaussian", "GaussianActor.forward",
         "torch.tanh(self.gaussian(obs)[0])", "self.gaussian(obs)[0]",
     ),
     "deviation of draws not bounded": Mutant(
-        "parts/networks", "GaussianActor.gaussian", "log_std.clamp(*self.LOG_STD)", "log_std",
+        "parts/gaussian", "GaussianActor.gaussian", "log_std.clamp(*self.LOG_STD)", "log_std",
     ),
     "temperature may turn negative": Mutant(
-        "parts/networks", "Temperature.forward", "self.log_alpha.exp()", "self.log_alpha + 1.0",
+        "parts/gaussian", "Temperature.forward", "self.log_alpha.exp()", "self.log_alpha + 1.0",
     ),
     "last layer starts large": Mutant(
         "parts/networks", "mlp", "nn.init.uniform_(last.weight, -init_w, init_w)", None,
@@ -220,43 +222,43 @@ MUTANTS = {
         "action + noise.clamp(-clip, clip)",
     ),
     "density without the tanh": Mutant(
-        "parts/equations", "squashed_gaussian", "log_density - log_slope", "log_density",
+        "parts/gaussian", "squashed_gaussian", "log_density - log_slope", "log_density",
     ),
     "density without the normal's constant": Mutant(
-        "parts/equations", "squashed_gaussian",
+        "parts/gaussian", "squashed_gaussian",
         "-0.5 * noise**2 - log_std - 0.5 * math.log(2.0 * math.pi)",
         "-0.5 * noise**2 - log_std",
     ),
     "density without the deviation": Mutant(
-        "parts/equations", "squashed_gaussian",
+        "parts/gaussian", "squashed_gaussian",
         "-0.5 * noise**2 - log_std", "-0.5 * noise**2",
     ),
     "density summed over the batch": Mutant(
-        "parts/equations", "squashed_gaussian",
+        "parts/gaussian", "squashed_gaussian",
         "(log_density - log_slope).sum(dim=1)",
         "(log_density - log_slope).sum(dim=0)",
     ),
     "density of the mean over the dimensions": Mutant(
-        "parts/equations", "squashed_gaussian",
+        "parts/gaussian", "squashed_gaussian",
         "(log_density - log_slope).sum(dim=1)",
         "(log_density - log_slope).mean(dim=1)",
     ),
     "draws with the deviation's logarithm": Mutant(
-        "parts/equations", "squashed_gaussian", "log_std.exp() * noise", "log_std * noise",
+        "parts/gaussian", "squashed_gaussian", "log_std.exp() * noise", "log_std * noise",
     ),
     "entropy's share with the wrong sign": Mutant(
-        "parts/equations", "soft_value", "q - alpha * log_density", "q + alpha * log_density",
+        "parts/gaussian", "soft_value", "q - alpha * log_density", "q + alpha * log_density",
     ),
     "temperature's sign": Mutant(
-        "parts/equations", "temperature_loss",
+        "parts/gaussian", "temperature_loss",
         "-(alpha * (log_density.detach() + target_entropy)).mean()",
         "(alpha * (log_density.detach() + target_entropy)).mean()",
     ),
     "temperature's gradient reaches the log-density": Mutant(
-        "parts/equations", "temperature_loss", "log_density.detach()", "log_density",
+        "parts/gaussian", "temperature_loss", "log_density.detach()", "log_density",
     ),
     "target entropy's sign in the loss": Mutant(
-        "parts/equations", "temperature_loss",
+        "parts/gaussian", "temperature_loss",
         "log_density.detach() + target_entropy", "log_density.detach() - target_entropy",
     ),
     "mean over the dimensions of an action": Mutant(
@@ -371,11 +373,11 @@ MUTANTS = {
         "descend(each, loss)", "loss.backward()\neach.optimizer.step()",
     ),
     "draws from no seed": Mutant(
-        "agents/off_policy", "NoisyAgent.__init__",
+        "agents/noisy", "NoisyAgent.__init__",
         "np.random.default_rng(self.stream_seed('draws'))", "np.random.default_rng()",
     ),
     "draws that are not normal": Mutant(
-        "agents/off_policy", "NoisyAgent.sample",
+        "agents/noisy", "NoisyAgent.sample",
         "self.draws.standard_normal((2, self.batch_size, self.act_dim), dtype=np.float32)",
         "self.draws.random((2, self.batch_size, self.act_dim), dtype=np.float32)",
     ),

@@ -62,14 +62,7 @@ def states(agent):
     return [rng.bit_generator.state["state"]["state"] for rng in found.values()]
 
 
-SHARED = "chapter 08's numbers were measured with seed + 1 and seed + 2; they change together"
-but_for_her = [
-    k if k != "HER" else pytest.param(k, marks=pytest.mark.xfail(reason=SHARED, strict=True))
-    for k in KINDS
-]
-
-
-@pytest.mark.parametrize("kind", but_for_her)
+@every_kind
 def test_agents_with_neighbouring_seeds_share_no_stream(kind):
     found = list(itertools.chain(*(states(make(kind, seed=k)) for k in range(4))))
     assert len(set(found)) == len(found)

@@ -1,3 +1,6 @@
+import os
+from types import SimpleNamespace
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -5,6 +8,7 @@ from gymnasium.spaces import Box, Dict
 from gymnasium.wrappers import TimeLimit
 
 from pgcourse import ActionNormalizer, DDPGAgent, make_env, register_bit_flip
+from pgcourse.tasks import envs
 from pgcourse.tasks.envs import FlatGoal, layers
 
 
@@ -153,3 +157,37 @@ def test_environments_that_cannot_work_are_refused(make, message):
 def test_agents_refuse_spaces_that_cannot_work(env, message):
     with pytest.raises((TypeError, ValueError), match=message):
         DDPGAgent(env, 100, 10, 1.0, 0.1)
+
+
+@pytest.fixture
+def no_choice(monkeypatch):
+    """Nobody has said how MuJoCo draws, and nothing is remembered."""
+    monkeypatch.setenv("MUJOCO_GL", "")
+    monkeypatch.delenv("MUJOCO_GL")
+    envs.drawing.cache_clear()
+    yield
+    envs.drawing.cache_clear()
+
+
+@pytest.mark.parametrize("works", ["egl", "osmesa", None])
+def test_mujoco_draws_as_this_machine_can_or_says_what_to_set(monkeypatch, no_choice, works):
+    def run(command, env, **_):
+        return SimpleNamespace(returncode=int(env["MUJOCO_GL"] != works))
+
+    monkeypatch.setattr(envs.subprocess, "run", run)
+    task = "InvertedDoublePendulum-v5"
+    if works:
+        make_env(task, "rgb_array").close()
+        assert os.environ["MUJOCO_GL"] == works
+    else:
+        with pytest.raises(ValueError, match="^env: got .*cannot draw .*expected EGL.*MUJOCO_GL"):
+            make_env(task, "rgb_array")
+        make_env(task).close()  # without pictures it works
+
+
+def test_what_mujoco_gl_says_is_not_overruled(monkeypatch, no_choice):
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    asked = []
+    monkeypatch.setattr(envs.subprocess, "run", lambda command, env, **_: asked.append(
+        env["MUJOCO_GL"]) or SimpleNamespace(returncode=1))  # fmt: skip
+    assert envs.drawing() is None and asked == ["osmesa"]

@@ -7,14 +7,8 @@ from torch.distributions import Normal, TransformedDistribution
 from torch.distributions.transforms import TanhTransform
 
 from pgcourse import Actor, Critic, actor_loss, critic_loss, soft_update, td_target
-from pgcourse.parts.equations import (
-    clip_target,
-    smoothed_action,
-    soft_value,
-    squashed_gaussian,
-    temperature_loss,
-    twin_minimum,
-)
+from pgcourse.parts.equations import clip_target, smoothed_action, twin_minimum
+from pgcourse.parts.gaussian import soft_value, squashed_gaussian, temperature_loss
 
 T = torch.tensor
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pgcourse.files import STRAY_SECONDS, write_atomically
+from pgcourse.files import STRAY_SECONDS, plain_file, write_atomically
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and links of POSIX")
 
@@ -122,3 +122,29 @@ def test_a_folder_a_pipe_and_a_missing_folder_are_refused_by_name(tmp_path):
     with pytest.raises(FileNotFoundError, match="^path: got .*expected a folder that exists"):
         put(tmp_path / "no" / "run", b"")
     assert names(tmp_path) == ["pipe"]
+
+
+def test_what_must_not_be_read_or_listed_is_one_clear_error(tmp_path, monkeypatch):
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"")
+    denied = PermissionError(13, "Permission denied")
+
+    def no(*_, **__):
+        raise denied
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", no)
+        with pytest.raises(ValueError, match="^path: got .*Permission denied; expected x"):
+            plain_file(path, "x", 10)
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.iterdir", no)
+        with pytest.raises(ValueError, match="^path: got .*expected a folder that can be written"):
+            write_atomically(path, lambda file: None)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_a_null_character_in_a_path_is_one_clear_error():
+    with pytest.raises(ValueError, match="^path: got .*null.*expected x"):
+        plain_file("a\0b", "x", 10)
+    with pytest.raises(ValueError, match="^path: got .*expected a file name, without a null"):
+        write_atomically("a\0b", lambda file: None)

@@ -3,14 +3,12 @@ import threading
 import time
 from itertools import product
 
-import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 from joblib import cpu_count, parallel_config
 
 from pgcourse import DDPGAgent, make_env, run_study
 from pgcourse.display.live import audience
-from pgcourse.tools.study import table
 from tests.kinds import weights
 
 
@@ -147,14 +145,3 @@ def test_a_failing_run_is_reported_and_the_others_are_kept():
 def test_bad_arguments_are_refused_by_name(arguments, name):
     with pytest.raises((TypeError, ValueError), match=f"^{name}: got .*expected"):
         run_study(*arguments)
-
-
-def test_the_studys_table_names_failed_runs_and_averages_the_others():
-    best, chance = np.array([-100.0]), np.array([-1100.0])
-    good = {"seed": 0, "result": [-200.0], "error": None}
-    bad = {"seed": 1, "result": None, "error": "ValueError: no"}
-    text = table([good, bad], best, chance)
-    assert "| 0 | -200.0 | 100.0 | 0.9000 |" in text
-    assert "| 1 | failed: ValueError: no | | |" in text
-    assert "| mean of 1 | -200.0 | 100.0 | 0.9000 |" in text
-    assert "mean" not in table([bad], best, chance).partition("|---")[2]

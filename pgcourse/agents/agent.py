@@ -13,7 +13,14 @@ from pgcourse.display.live import Monitor
 from pgcourse.display.video import render_episode
 from pgcourse.parts.history import Episode, History
 from pgcourse.parts.seeding import stream_seed
-from pgcourse.runs.checkpoint import environment, read_state, save_state
+from pgcourse.runs.checkpoint import (
+    copied,
+    environment,
+    part_state,
+    read_state,
+    restore_part,
+    save_state,
+)
 from pgcourse.runs.interrupt import HeldInterrupt
 from pgcourse.tasks.envs import check_spaces, check_turn, make_env, take_turn
 
@@ -176,16 +183,21 @@ class Agent:
         own = {k: v for k, v in vars(self).items() if isinstance(v, np.random.Generator)}
         return own | {"environment": self.env.unwrapped.np_random}
 
+    def parts(self) -> dict[str, Any]:
+        """Return what a checkpoint holds of this agent besides counts and streams, by name."""
+        return {
+            n: p for n, p in vars(self).items() if hasattr(p, "state_dict") or hasattr(p, "kept")
+        }
+
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state at the end of an episode, as names, tensors and numbers."""
-        parts = {name: part for name, part in vars(self).items() if hasattr(part, "state_dict")}
         return {
             "agent": type(self).__name__,
             "environment": environment(self.env),
             "counts": {name: getattr(self, name) for name in COUNTS},
             "reset": {"seed": -1 if self.reset_seed is None else self.reset_seed},
             "streams": {name: rng.bit_generator.state for name, rng in self.streams().items()},
-        } | {name: part.state_dict() for name, part in parts.items()}
+        } | {name: part_state(part) for name, part in self.parts().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; the next step starts an episode."""
@@ -193,9 +205,8 @@ class Agent:
             raise ValueError("a negative number of steps")
         for name, rng in self.streams().items():
             rng.bit_generator.state = state["streams"][name]
-        for name, part in vars(self).items():
-            if hasattr(part, "load_state_dict"):
-                part.load_state_dict(state[name])
+        for name, part in self.parts().items():
+            restore_part(part, state[name])
         for name, number in state["counts"].items():
             setattr(self, name, number)
         seed = state["reset"]["seed"]
@@ -219,7 +230,7 @@ class Agent:
                 agent is then as it was before.
         """
         own = self.state_dict()
-        state, before = read_state(path, own), _copied(own)
+        state, before = read_state(path, own), copied(own)
         try:
             self.load_state_dict(state)
         except Exception as error:
@@ -233,10 +244,3 @@ class Agent:
         spec = self.env.spec
         maker = self.env_maker or (lambda render_mode: gym.make(spec, render_mode=render_mode))
         return render_episode(self, maker, seed)
-
-
-def _copied(tree: Any) -> Any:
-    """Return a tree whose tensors are no longer the agent's own."""
-    if isinstance(tree, dict):
-        return {name: _copied(branch) for name, branch in tree.items()}
-    return tree.clone() if isinstance(tree, torch.Tensor) else tree

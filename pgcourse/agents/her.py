@@ -83,9 +83,6 @@ class HERAgent(OffPolicyAgent):
                 f"episodes: got {episodes} of {self.memory.steps} steps, fewer than batch_size "
                 f"{batch_size}; expected room for a batch: with less nothing is ever learned"
             )
-        # Not the named streams, nor in `demo_memory`: with these seeds the numbers of chapter 08
-        # were measured. Replay of seed k and demonstrations of seed k + 1 are one stream.
-        self.memory.rng = np.random.default_rng(self.seed + 2)
         self.normalizer = Normalizer(self.in_dim)
         self.episode_obs: list[np.ndarray] = []
         self.episode_actions: list[np.ndarray] = []
@@ -94,8 +91,8 @@ class HERAgent(OffPolicyAgent):
             raise ValueError("demo_batch_size: got 0 with demonstrations; expected at least 1")
         if demo_batch_size:
             whole = whole_episodes(demo, self.obs_dim, self.act_dim, self.memory.steps)
-            # Not one of the named streams: see `BCAgent`.
-            self.demo_memory = self.make_memory(len(whole), demo_batch_size, self.seed + 1)
+            stream = self.stream_seed("demo")
+            self.demo_memory = self.make_memory(len(whole), demo_batch_size, stream)
             for obs, action in whole:
                 self.store_episode(self.demo_memory, obs, action)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pgcourse import checks
 from pgcourse.agents.agent import Agent
-from pgcourse.parts.buffer import Batch, NoisyBatch, ReplayBuffer
+from pgcourse.parts.buffer import Batch, ReplayBuffer
 from pgcourse.parts.equations import soft_update
 from pgcourse.parts.noise import OUNoise
 from pgcourse.runs.compiled import CompiledUpdate
@@ -196,19 +196,6 @@ class OffPolicyAgent(Agent):
             for k, own in enumerate(moments_of(each.optimizer)):
                 for key, number in own.items():
                     number.copy_(state["moments"][name][str(k)][key])
-
-
-class NoisyAgent(OffPolicyAgent):
-    """An off-policy agent whose losses need random draws: they are columns of its batches."""
-
-    def __init__(self, env: gym.Env | str | Callable[..., gym.Env], *args: Any, **options: Any):
-        super().__init__(env, *args, **options)
-        self.draws = np.random.default_rng(self.stream_seed("draws"))
-
-    def sample(self) -> NoisyBatch:
-        """Draw a batch and standard normal numbers for both of its observations."""
-        noise = self.draws.standard_normal((2, self.batch_size, self.act_dim), dtype=np.float32)
-        return self.to_tensors(NoisyBatch(*self.memory.sample_batch(), *noise))
 
 
 def descend(learner: Learner, loss: Tensor) -> None:

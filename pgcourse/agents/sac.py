@@ -7,18 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from pgcourse import checks
-from pgcourse.agents.off_policy import Follower, NoisyAgent
-from pgcourse.parts.buffer import NoisyBatch
-from pgcourse.parts.equations import (
-    actor_loss,
-    critic_loss,
+from pgcourse.agents.noisy import NoisyAgent, NoisyBatch
+from pgcourse.agents.off_policy import Follower
+from pgcourse.parts.equations import actor_loss, critic_loss, td_target, twin_minimum
+from pgcourse.parts.gaussian import (
+    GaussianActor,
+    Temperature,
     soft_value,
     squashed_gaussian,
-    td_target,
     temperature_loss,
-    twin_minimum,
 )
-from pgcourse.parts.networks import Critic, GaussianActor, Temperature, slow_copy
+from pgcourse.parts.networks import Critic, slow_copy
 
 
 class SACAgent(NoisyAgent):

@@ -5,8 +5,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from pgcourse import checks
-from pgcourse.agents.off_policy import Follower, NoisyAgent
-from pgcourse.parts.buffer import NoisyBatch
+from pgcourse.agents.noisy import NoisyAgent, NoisyBatch
+from pgcourse.agents.off_policy import Follower
 from pgcourse.parts.equations import (
     actor_loss,
     critic_loss,

@@ -1,10 +1,9 @@
 """The replay buffer: a ring of transitions in five NumPy arrays."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from pgcourse import checks
 
@@ -17,18 +16,6 @@ class Batch(NamedTuple):
     reward: np.ndarray  # (B,)
     next_obs: np.ndarray  # (B, obs_dim)
     terminated: np.ndarray  # (B,), 1.0 where the episode truly ended, else 0.0
-
-
-class NoisyBatch(NamedTuple):
-    """A batch with standard normal draws, for losses that need them: a loss draws nothing."""
-
-    obs: np.ndarray
-    action: np.ndarray
-    reward: np.ndarray
-    next_obs: np.ndarray
-    terminated: np.ndarray
-    noise: np.ndarray  # (B, act_dim), for actions in obs
-    next_noise: np.ndarray  # (B, act_dim), for actions in next_obs
 
 
 class ReplayBuffer:
@@ -44,6 +31,8 @@ class ReplayBuffer:
     Raises:
         TypeError, ValueError: a size is not a positive integer, or batch_size > size.
     """
+
+    kept = ("stored", "rows", "rng")
 
     def __init__(
         self, obs_dim: int, act_dim: int, size: int, batch_size: int = 32, seed: int | None = None
@@ -99,18 +88,9 @@ class ReplayBuffer:
         rows = self.rng.integers(len(self), size=self.batch_size)
         return Batch(*(column[rows] for column in self.data))
 
-    def rows(self) -> Batch:
-        """Return views of the rows that are filled."""
-        return Batch(*(column[: len(self)] for column in self.data))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the filled rows, their count and where the stream stands."""
-        rows = {name: torch.from_numpy(c) for name, c in self.rows()._asdict().items()}
-        return {"stored": self.stored, "rows": rows, "stream": self.rng.bit_generator.state}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
-        load_rows(self, state, min(state["stored"], self.size))
+    def rows(self) -> dict[str, np.ndarray]:
+        """Return views of the rows that are filled, by the names of a batch."""
+        return {name: column[: len(self)] for name, column in self.data._asdict().items()}
 
     def _row(self, obs, action, reward, next_obs, terminated) -> tuple:
         return (
@@ -125,14 +105,3 @@ class ReplayBuffer:
         for column, value in zip(self.data, row, strict=True):
             column[self.stored % self.size] = value
         self.stored += 1
-
-
-def load_rows(buffer, state: dict[str, Any], count: int) -> None:
-    """Put `count` stored rows into a buffer's columns; ValueError if there are more or fewer."""
-    for name, rows in state["rows"].items():
-        if len(rows) != count or count < 0:
-            raise ValueError(f"{len(rows)} rows of {name} where there must be {count}")
-    buffer.stored = state["stored"]
-    buffer.rng.bit_generator.state = state["stream"]
-    for column, rows in zip(buffer.rows(), state["rows"].values(), strict=True):
-        column[:] = rows.numpy()

@@ -1,13 +1,11 @@
 """Hindsight experience replay: episodes that missed their goal, seen as if they had not."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import torch
 
 from pgcourse import checks
-from pgcourse.parts.buffer import Batch, load_rows
+from pgcourse.parts.buffer import Batch
 
 
 class HindsightBuffer:
@@ -30,6 +28,8 @@ class HindsightBuffer:
         TypeError, ValueError: a size is not a positive integer, reward_fn is no function,
             relabel is not in [0, 1], or the strategy is another.
     """
+
+    kept = ("stored", "rows", "rng")
 
     def __init__(
         self,
@@ -69,23 +69,16 @@ class HindsightBuffer:
         """Return the number of steps that are kept."""
         return int(self.length.sum())
 
-    def rows(self) -> list[np.ndarray]:
-        """Return views of the episodes that are filled: obs, achieved, action, goal, length."""
-        columns = self.obs, self.achieved, self.action, self.goal, self.length
-        return [column[: min(self.stored, self.episodes)] for column in columns]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the filled episodes, their count and where the stream stands."""
+    def rows(self) -> dict[str, np.ndarray]:
+        """Return views of the episodes that are filled."""
         names = "obs", "achieved", "action", "goal", "length"
-        rows = {n: torch.from_numpy(c) for n, c in zip(names, self.rows(), strict=True)}
-        return {"stored": self.stored, "rows": rows, "stream": self.rng.bit_generator.state}
+        return {name: getattr(self, name)[: min(self.stored, self.episodes)] for name in names}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
-        length = state["rows"]["length"]
+    def check(self) -> None:
+        """Refuse lengths that cannot be, as a file may hold them; ValueError."""
+        length = self.rows()["length"]
         if not ((length >= 1) & (length <= self.steps)).all():
             raise ValueError(f"an episode with no step, or with more than {self.steps}")
-        load_rows(self, state, min(state["stored"], self.episodes))
 
     def store(self, obs, achieved, action, goal) -> None:
         """Write one episode of T steps over the oldest.

@@ -69,46 +69,6 @@ class Critic(nn.Module):
         return self.net(torch.cat([obs, action], dim=-1)).squeeze(-1)
 
 
-class GaussianActor(nn.Module):
-    """A policy that draws: obs (B, in_dim) to the Gaussian of which tanh makes an action.
-
-    Args:
-        in_dim, out_dim, init_w, hidden: as for `Actor`.
-
-    Raises:
-        TypeError, ValueError: as `Actor` does.
-    """
-
-    LOG_STD = (-20.0, 2.0)  # wide enough for any use, and exp stays finite
-
-    def __init__(
-        self, in_dim: int, out_dim: int, init_w: float = 3e-3, hidden: Sequence[int] = (128, 128)
-    ):
-        super().__init__()
-        self.net = mlp(in_dim, 2 * checks.integer("out_dim", out_dim), init_w, hidden)
-
-    def gaussian(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and logarithm of the standard deviation, (B, out_dim) each."""
-        mean, log_std = self.net(obs).chunk(2, dim=-1)
-        return mean, log_std.clamp(*self.LOG_STD)
-
-    def forward(self, obs: Tensor) -> Tensor:
-        """Return the action without a draw, tanh of the mean, (B, out_dim)."""
-        return torch.tanh(self.gaussian(obs)[0])
-
-
-class Temperature(nn.Module):
-    """One positive number to be learned, α, kept as its logarithm; it starts at 1."""
-
-    def __init__(self):
-        super().__init__()
-        self.log_alpha = nn.Parameter(torch.zeros(()))
-
-    def forward(self) -> Tensor:
-        """Return α, ()."""
-        return self.log_alpha.exp()
-
-
 def slow_copy(network: nn.Module) -> nn.Module:
     """Return a copy that no loss trains: a target network as it starts."""
     return copy.deepcopy(network).requires_grad_(False)

@@ -1,9 +1,6 @@
 """Exploration noise."""
 
-from typing import Any
-
 import numpy as np
-import torch
 
 from pgcourse import checks
 
@@ -21,6 +18,8 @@ class OUNoise:
     Raises:
         TypeError, ValueError: an argument is of the wrong type or outside its range.
     """
+
+    kept = ("state", "rng")
 
     def __init__(
         self,
@@ -46,12 +45,3 @@ class OUNoise:
         push = self.sigma * self.rng.standard_normal(self.size)
         self.state = self.state + self.theta * (self.mu - self.state) + push
         return self.state.copy()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the noise now and where its stream stands."""
-        return {"now": torch.from_numpy(self.state.copy()), "stream": self.rng.bit_generator.state}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
-        self.state = state["now"].numpy().copy()
-        self.rng.bit_generator.state = state["stream"]

@@ -1,9 +1,6 @@
 """Inputs of one size: a running mean and deviation."""
 
-from typing import Any
-
 import numpy as np
-import torch
 
 from pgcourse import checks
 
@@ -21,6 +18,8 @@ class Normalizer:
     Raises:
         TypeError, ValueError: size is not a positive integer, clip or least is not positive.
     """
+
+    kept = ("count", "mean", "squares")
 
     def __init__(self, size: int, clip: float = 5.0, least: float = 1e-2):
         self.size = checks.integer("size", size)
@@ -47,18 +46,6 @@ class Normalizer:
         self.squares += gap**2 * self.count * len(rows) / whole
         self.mean += gap * len(rows) / whole
         self.count = whole
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that was learned from the rows."""
-        columns = {"mean": self.mean, "squares": self.squares}
-        return {"count": self.count} | {n: torch.from_numpy(c.copy()) for n, c in columns.items()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned; ValueError if it counts less than nothing."""
-        if state["count"] < 0:
-            raise ValueError("a normalizer that saw less than nothing")
-        self.count = state["count"]
-        self.mean, self.squares = (state[name].numpy().copy() for name in ("mean", "squares"))
 
     @property
     def deviation(self) -> np.ndarray:

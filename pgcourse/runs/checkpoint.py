@@ -53,6 +53,54 @@ def read_state(path: str | Path, own: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
+def part_state(part: Any) -> dict[str, Any]:
+    """Return what a part of an agent keeps: the attributes that its class names in `kept`."""
+    if hasattr(part, "state_dict"):
+        return part.state_dict()
+    state = {}
+    for name in part.kept:
+        value = getattr(part, name)
+        if isinstance(value, np.random.Generator):
+            state[name] = value.bit_generator.state
+        elif isinstance(value, np.ndarray):
+            state[name] = torch.from_numpy(value)
+        else:  # a count, or the filled rows of a buffer
+            rows = callable(value)
+            state[name] = {k: torch.from_numpy(v) for k, v in value().items()} if rows else value
+    return state
+
+
+def restore_part(part: Any, state: dict[str, Any]) -> None:
+    """Give a part of an agent what `part_state` returned; ValueError if it cannot be."""
+    if hasattr(part, "load_state_dict"):
+        part.load_state_dict(state)
+        return
+    for name in part.kept:
+        value, new = getattr(part, name), state[name]
+        if isinstance(value, np.random.Generator):
+            value.bit_generator.state = new
+        elif isinstance(value, np.ndarray):
+            setattr(part, name, new.numpy().copy())
+        elif callable(value):
+            for key, rows in value().items():
+                if len(rows) != len(new[key]):
+                    raise ValueError(f"{len(new[key])} rows of {key}, not {len(rows)}")
+                rows[:] = new[key].numpy()
+        elif new < 0:
+            raise ValueError(f"{name}: {new}")
+        else:
+            setattr(part, name, new)
+    if hasattr(part, "check"):
+        part.check()
+
+
+def copied(tree: Any) -> Any:
+    """Return a tree whose tensors are no longer the agent's own."""
+    if isinstance(tree, dict):
+        return {name: copied(branch) for name, branch in tree.items()}
+    return tree.clone() if isinstance(tree, Tensor) else tree
+
+
 def compare(found: Any, own: Any, name: str) -> str | None:
     """Return the first difference between two trees in names, types or shapes, in words.
 

@@ -435,7 +435,7 @@ class HalfByInteger(BCAgent):
 class HalfByUniform(BCAgent):
     def reset(self):
         obs = super().reset()
-        rows = self.demo_memory.rows().obs
+        rows = self.demo_memory.rows()["obs"]
         if self.rng.uniform() > 0.5:
             obs = np.array(rows[int(self.rng.integers(30))], dtype=np.float32)
             self.env.unwrapped.state = obs

@@ -1,0 +1,90 @@
+"""Chapter 07: what demonstrations, cloning and the Q-filter do, on the car and on the pendulum."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pgcourse.agents.bc import BCAgent
+from pgcourse.agents.ddpg import DDPGAgent
+from pgcourse.runs.evaluation import evaluate
+from pgcourse.studies.evidence import networks_of, trained
+from pgcourse.tasks.demos import load_demos, record_demos
+
+CAR, PENDULUM = "MountainCarContinuous-v0", "Pendulum-v1"
+STARTS = {CAR: range(10_000, 10_020), PENDULUM: range(10_000, 10_100)}  # held out
+SEEDS = range(5)
+KINDS: dict[str, dict[str, Any]] = {
+    "DDPG": {},
+    "+ demonstrations": {"lambda2": 0.0},
+    "+ cloning": {"q_filter": False},
+    "+ Q-filter": {},
+}
+# teacher: (environment, steps, measurements)
+TEACHERS = {
+    "full force": (CAR, 4_000, 4),
+    "half random": (CAR, 4_000, 4),
+    "half sabotage": (CAR, 6_000, 4),
+    "demo.pkl": (PENDULUM, 5_000, 8),
+}
+BAD = ("half random", "half sabotage")  # teachers that need no agent without cloning
+ARMS = [(t, k) for t in TEACHERS for k in KINDS if t not in BAD or k in ("+ cloning", "+ Q-filter")]
+JOBS = [(f"{teacher}: {kind}", seed) for teacher, kind in ARMS for seed in SEEDS]
+# Rows whose networks the chapter looks at, and the file that they go to.
+KEPT = {("half sabotage: + Q-filter", 0): "07_sabotage", ("demo.pkl: + Q-filter", 0): "07_pendulum"}
+
+
+class Pusher:
+    """Pushes the car the way it goes, which always adds energy; with a negative force, against it.
+
+    Args:
+        force: from -1 to 1.
+    """
+
+    def __init__(self, force: float):
+        self.force = force
+
+    def policy(self, obs: np.ndarray) -> np.ndarray:
+        """Return a push: obs (..., 2) to action (..., 1)."""
+        return self.force * np.where(obs[..., 1:] < 0, -1.0, 1.0).astype(np.float32)
+
+
+@cache
+def demonstrations(teacher: str) -> list[tuple]:
+    """Return the transitions of a teacher."""
+    good, rng = Pusher(1.0), np.random.default_rng(0)
+    if teacher == "demo.pkl":
+        return load_demos(Path(__file__).parents[2] / "demo.pkl")
+    if teacher == "full force":
+        return record_demos(good.policy, CAR, episodes=10, seed=1_000)
+    if teacher == "half random":  # tosses a coin in each step
+        coin = lambda obs: good.policy(obs) if rng.random() < 0.5 else rng.uniform(-1, 1, 1)  # noqa: E731
+        return record_demos(coin, CAR, episodes=10, seed=1_000)
+    halves = [record_demos(each.policy, CAR, 5, seed=2_000) for each in (good, Pusher(-1.0))]
+    return halves[0] + halves[1]
+
+
+def make(arm: str, seed: int) -> DDPGAgent | BCAgent:
+    """Return a new agent of an arm."""
+    teacher, kind = arm.split(": ")
+    env = TEACHERS[teacher][0]
+    if kind == "DDPG":
+        return DDPGAgent(env, seed=seed)
+    demo = demonstrations(teacher)
+    return BCAgent(env, demo_batch_size=128, demo=demo, seed=seed, **KINDS[kind])
+
+
+def train(arm: str, seed: int) -> dict[str, Any]:
+    """Train an agent and return its row: curve and returns, with the filter's pass rate."""
+    env, steps, pieces = TEACHERS[arm.split(": ")[0]]
+    agent = make(arm, seed)
+    row = trained(agent, steps, pieces, lambda agent: evaluate(agent, env, STARTS[env]))
+    if "filter" in arm:
+        rates = np.array(agent.history.losses["pass_rate"])
+        row["pass_rate"] = (
+            rates[: len(rates) // 50 * 50].reshape(-1, 50).mean(axis=1).round(3).tolist()
+        )
+    return row | (
+        {"networks": networks_of(agent, "actor", "critic")} if (arm, seed) in KEPT else {}
+    )

@@ -1,0 +1,165 @@
+"""Stored evidence: every row as it was written, and its beginning replayed."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from distributed import LocalCluster
+from joblib import parallel_config
+
+from pgcourse.studies.evidence import (
+    FOLDER,
+    Evidence,
+    differences,
+    fingerprint,
+    flat,
+    load_networks,
+    study,
+)
+from tests.kinds import make
+
+ROOT = FOLDER.parents[1]
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+ARMS = [(name, arm) for name in NAMES for arm in dict.fromkeys(arm for arm, _ in study(name).JOBS)]
+
+
+def test_every_study_has_its_evidence():
+    found = (FOLDER.parents[1] / "pgcourse" / "studies").glob("chapter_*.py")
+    assert NAMES == sorted(path.stem.removeprefix("chapter_") for path in found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_rows_are_complete_and_sorted_and_agree_with_themselves(name):
+    found = Evidence(name).load()
+    assert list(found.rows) == study(name).JOBS and found.head["failed"] == []
+    assert found.head["command"] == f"make study NAME={name}"
+    assert {"torch", "numpy", "gymnasium"} == set(found.head["versions"])
+    for row in found.rows.values():
+        assert row["beginning"] and len(row["steps"]) == len(row["curve"])
+        if "panel" not in row:  # else the curve is of other starts
+            assert row["curve"][-1] == pytest.approx(np.mean(row["final"]), abs=0.01)
+    for kept in getattr(study(name), "KEPT", {}).values():
+        assert (FOLDER / f"{kept}.pt").stat().st_size < 1_000_000
+    assert found.path.stat().st_size < 500_000
+
+
+@pytest.mark.parametrize(("name", "arm"), ARMS)
+def test_the_beginning_of_an_arm_is_what_its_study_says(name, arm):
+    row = next(row for (a, _), row in Evidence(name).load().rows.items() if a == arm)
+    again = fingerprint(study(name).make(arm, row["seed"]), row["steps"][0])
+    assert differences(row, again) == []
+
+
+# --- the machinery, on a study of seconds
+
+TINY = "tests.tiny"
+RUN = f"from pgcourse.studies.evidence import Evidence; Evidence({TINY!r}, {{!r}}).run()"
+
+
+def found(folder):
+    """What a file of rows holds but the seconds that they took."""
+    rows = Evidence(TINY, folder).load().rows
+    return [(job, {**row, "seconds": 0}) for job, row in rows.items()]
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory):
+    """The rows of one run, one after the other."""
+    folder = tmp_path_factory.mktemp("serial")
+    with parallel_config(backend="sequential"):
+        assert Evidence(TINY, folder).run() == []
+    return folder
+
+
+def test_a_study_that_was_killed_three_times_ends_with_the_rows_of_one_run(serial, tmp_path):
+    command = [sys.executable, "-c", RUN.format(str(tmp_path))]
+    path, kills = tmp_path / f"{TINY}.json", 0
+    while kills < 3:
+        process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+        before = len(found(tmp_path)) if path.exists() else 0
+        while process.poll() is None and (not path.exists() or len(found(tmp_path)) <= before):
+            time.sleep(0.01)
+        time.sleep(random.random() * 0.3)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert len(found(tmp_path)) >= 3
+    subprocess.run(command, cwd=ROOT, check=True)
+    assert found(tmp_path) == found(serial)
+    assert (tmp_path / "tiny_sac.pt").exists()
+
+
+def test_two_workers_of_a_dask_cluster_find_the_same_bit_for_bit(serial, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    place = {"dashboard_address": None, "local_directory": str(tmp_path)}
+    with LocalCluster(**options, **place) as cluster:
+        done = subprocess.run(
+            [sys.executable, "-m", "pgcourse.tools.study", TINY, "--folder",
+             str(tmp_path / "found"), "--scheduler", cluster.scheduler_address],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert found(tmp_path / "found") == found(serial)
+
+
+def test_rows_of_other_versions_are_not_mixed(serial, tmp_path):
+    evidence = Evidence(TINY, tmp_path)
+    other = Evidence(TINY, serial).load()
+    evidence.head, evidence.rows = other.head | {"versions": {"torch": "0.1"}}, other.rows
+    evidence.save()
+    with pytest.raises(
+        ValueError, match=r"its rows were made with .*0\.1.*delete it to begin anew"
+    ):
+        Evidence(TINY, tmp_path).run()
+
+
+def test_a_run_that_fails_is_named_and_left_to_be_run_again(serial, tmp_path, monkeypatch):
+    import tests.tiny
+
+    train = tests.tiny.train
+    monkeypatch.setattr(tests.tiny, "train", lambda arm, seed: 1 / seed if arm == "SAC" else
+                        train(arm, seed) if seed < 2 else 1 / 0)  # fmt: skip
+    monkeypatch.setattr(tests.tiny, "JOBS", [("DDPG", 0), ("DDPG", 1), ("SAC", 0)])
+    with parallel_config(backend="sequential"):
+        failed = Evidence(TINY, tmp_path).run()
+    assert failed == ["SAC, seed 0: ZeroDivisionError: division by zero"]
+    assert Evidence(TINY, tmp_path).load().head["failed"] == failed
+    monkeypatch.setattr(tests.tiny, "train", train)
+    with parallel_config(backend="sequential"):
+        assert Evidence(TINY, tmp_path).run() == []
+    assert found(tmp_path) == [(job, row) for job, row in found(serial)
+                               if job in tests.tiny.JOBS]  # fmt: skip
+
+
+def test_a_number_that_was_edited_is_found(serial, tmp_path):
+    text = (serial / f"{TINY}.json").read_text()
+    row = json.loads(text)["rows"][1]
+    for number in (row["curve"][-1], row["final"][0], row["beginning"]["10"]["critic_loss"]):
+        assert str(number) in text
+        (tmp_path / f"{TINY}.json").write_text(text.replace(str(number), str(number + 1), 1))
+        with pytest.raises(ValueError, match="seed . was changed"):
+            Evidence(TINY, tmp_path).load()
+
+
+def test_an_equation_that_was_changed_is_found(serial, monkeypatch):
+    row = Evidence(TINY, serial).load().rows["DDPG", 1]
+    assert differences(row, fingerprint(make("DDPG", 1), 20)) == []
+    monkeypatch.setattr("pgcourse.agents.ddpg.td_target", lambda reward, next_q, end, gamma: reward)
+    changed = differences(row, fingerprint(make("DDPG", 1), 20))
+    assert "DDPG, seed 1, update 10: critic_loss" in " ".join(changed)
+
+
+def test_networks_that_a_study_kept_are_those_of_its_row(serial):
+    agent, other = load_networks(make("SAC", 9), "tiny_sac", serial), make("SAC", 1)
+    other.train(60, 0)
+    assert torch.equal(flat(agent.actor), flat(other.actor))
