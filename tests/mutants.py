@@ -146,6 +146,23 @@ MUTANTS = {
         "self.rng.integers(len(self), size=self.batch_size)",
         "self.rng.permutation(len(self))[: self.batch_size]",
     ),
+    "rows left out of a checkpoint": Mutant(
+        "parts/buffer", "ReplayBuffer", "kept = ('stored', 'rows', 'rng')", "kept = ('rng',)",
+    ),
+    "a buffer's stream left out of a checkpoint": Mutant(
+        "parts/hindsight", "HindsightBuffer",
+        "kept = ('stored', 'rows', 'rng')", "kept = ('stored', 'rows')",
+    ),
+    "mean left out of a checkpoint": Mutant(
+        "parts/normalize", "Normalizer",
+        "kept = ('count', 'mean', 'squares')", "kept = ('count', 'squares')",
+    ),
+    "demonstrations drawn as another seed's rows": Mutant(
+        "agents/bc", "BCAgent.__init__", "self.stream_seed('demo')", "self.stream_seed('memory')",
+    ),
+    "HER: demonstrations drawn as its own rows": Mutant(
+        "agents/her", "HERAgent.__init__", "self.stream_seed('demo')", "self.stream_seed('memory')",
+    ),
     "one seed for all streams": Mutant(
         "parts/seeding", "stream_seed", "words[STREAMS.index(name)]", "words[0]",
     ),
@@ -177,9 +194,9 @@ MUTANTS = {
         "parts/networks", "slow_copy", "copy.deepcopy(network).requires_grad_(False)", "network",
     ),
     # The equations
-    "shapes not checked": Mutant("checks", "_check", "not fits", "False"),
+    "shapes not checked": Mutant("checks", "arguments.check", "len(found) != len(want)", "False"),
     "a letter is any size": Mutant(
-        "checks", "_check", "sizes.setdefault(letter, size) == size", "True",
+        "checks", "arguments.check", "letters.setdefault(letter, size) != size", "False",
     ),
     "critic loss broadcasts its target": Mutant(
         "parts/equations", "critic_loss", "arguments(q='B', target='B')", "arguments(q='B')",
@@ -448,8 +465,8 @@ MUTANTS = {
     # BC, and what HER shares with it
     "BC: only the last demonstrations kept": Mutant(
         "agents/bc", "BCAgent.__init__",
-        "ReplayBuffer(self.obs_dim, self.act_dim, len(demo), demo_batch_size, self.seed + 1)",
-        "ReplayBuffer(self.obs_dim, self.act_dim, demo_batch_size, demo_batch_size, self.seed + 1)",
+        "ReplayBuffer(self.obs_dim, self.act_dim, len(demo), demo_batch_size, stream)",
+        "ReplayBuffer(self.obs_dim, self.act_dim, demo_batch_size, demo_batch_size, stream)",
     ),
     "BC: demonstrations left out of the critic": Mutant(
         "agents/bc", "BCAgent.sample",

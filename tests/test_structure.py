@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 MODULE = ROOT / "pgcourse"
 # From the ground up: a room imports only itself and rooms before it.
 ROOMS = ["checks", "files", "parts", "tasks", "display", "runs", "agents", "__init__"]
-ROOMS += ["exercises", "tools"]
+ROOMS += ["studies", "exercises", "tools"]
 
 
 def imports(path):
@@ -81,6 +81,6 @@ def test_the_readmes_table_names_every_file_of_the_module():
             named[found[1]] = set(re.findall(r"`(\w+)\.py`", line))
         elif line.startswith("| `checks.py`"):
             named[""] = set(re.findall(r"`(\w+)\.py`", line.split("|")[1]))
-    for place in ("", "parts", "tasks", "display", "runs", "agents"):
+    for place in ("", "parts", "tasks", "display", "runs", "agents", "studies"):
         there = {p.stem for p in (MODULE / place).glob("*.py")} - {"__init__"}
         assert named[place] == there, place

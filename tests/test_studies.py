@@ -163,3 +163,30 @@ def test_networks_that_a_study_kept_are_those_of_its_row(serial):
     agent, other = load_networks(make("SAC", 9), "tiny_sac", serial), make("SAC", 1)
     other.train(60, 0)
     assert torch.equal(flat(agent.actor), flat(other.actor))
+
+
+def signed(x):
+    return f"{x:.1f}".replace("-", "−")
+
+
+def test_the_readmes_tables_are_the_evidence():
+    text, run = (ROOT / "README.md").read_text(encoding="utf-8"), study("03").RUN
+    rows = Evidence("03").load().rows
+    for seed in study("03").RUN_SEEDS:
+        final = rows[run, seed]["final"]
+        assert f"| {seed} | {signed(np.mean(final))} | {signed(min(final))} |" in text
+    for line in arm_table():
+        assert line in text
+
+
+def arm_table():
+    """The lines of the robot arm's table."""
+    rows = Evidence("08").load().rows
+    for arm, (episodes, seeds, _) in study("08").ARM_KINDS.items():
+        found = [rows[arm, seed] for seed in range(seeds)]
+        ends = {episodes: [row["final"] for row in found]}
+        for end in {key for row in found for key in row["panel"]}:
+            ends[int(end)] = [row["panel"][end] for row in found]
+        for end, final in sorted(ends.items()):
+            each = " ".join(f"{np.mean(met):.2f}" for met in final)
+            yield f"| {arm} | {end} | {each} | {np.mean(final):.3f} |"
