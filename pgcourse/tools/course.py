@@ -140,11 +140,11 @@ def run_notebook(path: Path, out: Path) -> str:
 
 
 def evaluation_result(notebook: nbformat.NotebookNode) -> str:
-    """Return the last "mean return" or "mean success" in the outputs of the cell tagged for it."""
+    """Return the last "mean return" or "mean success", and its line's rest, of the tagged cell."""
     for cell in notebook.cells:
         if RESULT_TAG in cell.metadata.get("tags", []):
             text = "".join(output.get("text", "") for output in cell.outputs)
-            if found := re.findall(r"mean (return|success)\s+([-+]?\d+\.\d+)", text):
+            if found := re.findall(r"mean (return|success)\s+([-+]?\d+\.\d+.*)", text):
                 return " ".join(found[-1])
     return "return not reported"
 
