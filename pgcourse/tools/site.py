@@ -62,6 +62,9 @@ def build(out: Path = OUT) -> int:
         (source / path.name).write_text(prepare(path), encoding="utf-8")
         if path.with_suffix(".png").exists():
             shutil.copy(path.with_suffix(".png"), source)
+    (source / "evidence").mkdir()
+    for path in (ROOT / "notebooks" / "evidence").glob("*.json"):
+        shutil.copy(path, source / "evidence")
     (source / "exercises").mkdir()
     for path in sorted((ROOT / "notebooks" / "exercises").glob("*.ipynb")):
         (source / "exercises" / path.name).write_text(prepare(path), encoding="utf-8")
