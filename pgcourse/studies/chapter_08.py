@@ -28,11 +28,11 @@ BIT_KINDS: dict[str, dict[str, Any]] = {
 STEPS, EVERY, DEMOS = 50, 25, 100  # of an episode; episodes between measurements; demonstrations
 # arm: (episodes, seeds, settings)
 ARM_KINDS: dict[str, tuple[int, int, dict[str, Any]]] = {
-    "HER": (150, 5, {"demo_batch_size": 0}),
-    "+ demonstrations": (150, 5, {"lambda2": 0.0}),
-    "+ cloning": (150, 5, {"q_filter": False}),
-    "+ Q-filter": (300, 5, {}),
-    "+ resets": (150, 5, {}),
+    "HER": (150, 2, {"demo_batch_size": 0}),
+    "+ demonstrations": (150, 2, {"lambda2": 0.0}),
+    "+ cloning": (150, 2, {"q_filter": False}),
+    "+ Q-filter": (300, 2, {}),
+    "+ resets": (150, 2, {}),
 }
 ARMS = [f"{kind}, {bits} bits" for kind in BIT_KINDS for bits in BITS] + list(ARM_KINDS)
 JOBS = [(arm, seed) for arm in ARMS for seed in range(ARM_KINDS.get(arm, (0, 1))[1])]
