@@ -16,14 +16,14 @@ ALPHA = 0.3
 
 @pytest.fixture
 def agent():
-    """A temperature that has moved, slow copies that differ, a policy with some spread."""
+    """A temperature and networks that have moved, so that every argument matters."""
     made = fill(make("SAC", gamma=0.9, target_entropy=-0.5))
     torch.manual_seed(0)
     with torch.no_grad():
         made.temperature.log_alpha.fill_(np.log(ALPHA))
-        for weight in made.critics_target.parameters():
-            weight += 0.1 * torch.randn(weight.shape)
-        made.actor.net[-1].weight += 0.1 * torch.randn(made.actor.net[-1].weight.shape)
+        for network in (made.actor, made.critics, made.critics_target):
+            for weight in network.parameters():  # last layers start so small that all is equal
+                weight += 0.1 * torch.randn(weight.shape)
     return made
 
 

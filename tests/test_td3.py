@@ -11,12 +11,13 @@ from tests.kinds import fill, make, weights
 
 @pytest.fixture
 def agent():
-    """Slow copies that differ from their networks, and rows that end."""
+    """Networks and slow copies that have moved, so that every argument matters."""
     made = fill(make("TD3", target_sigma=0.3, target_clip=0.4, tau=0.25, gamma=0.9))
     torch.manual_seed(0)
-    for slow in (made.actor_target, made.critics_target):
-        for weight in slow.parameters():
-            weight += 0.1 * torch.randn(weight.shape)
+    with torch.no_grad():
+        for network in (made.actor, made.critics, made.actor_target, made.critics_target):
+            for weight in network.parameters():  # last layers start so small that all is equal
+                weight += 0.1 * torch.randn(weight.shape)
     return made
 
 
