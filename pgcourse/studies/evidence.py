@@ -31,9 +31,10 @@ from pgcourse.runs.study import one_run
 FOLDER = Path(__file__).parents[2] / "notebooks" / "evidence"
 UPDATES = (1, 10, 100, 500)  # of the beginning: what they lead to is in the fingerprint
 # How far a replay may be off, (relative, absolute) after so many updates. Another processor adds
-# up in another order, and learning makes the difference grow: with PyTorch and MKL held to the
-# instructions of 2008, the largest of 16 runs of three chapters were 1e-5, 4e-6, 2e-3 and 0.11.
-TOLERANCE = {1: (1e-4, 0.0), 10: (1e-4, 0.0), 100: (1e-2, 1e-3), 500: (0.3, 1e-3)}
+# up in another order, and learning makes the difference grow, most of all where a filter or a bit
+# flips. With PyTorch and MKL held to the instructions of 2008, 24 runs of three chapters were off
+# by at most 1e-5 and 4e-6 at first, then by 2e-3 and 0.11; the arm's Q-filter by 0.4 and 0.5.
+TOLERANCE = {1: (1e-4, 0.0), 10: (1e-4, 0.0), 100: (0.1, 0.02), 500: (0.5, 0.05)}
 PACKAGES = ("torch", "numpy", "gymnasium")
 
 
