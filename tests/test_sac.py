@@ -131,3 +131,17 @@ def test_the_deviation_stays_within_bounds_and_the_temperature_above_zero():
     with torch.no_grad():
         temperature.log_alpha.fill_(-3.0)
     assert temperature().item() == pytest.approx(np.exp(-3.0))
+
+
+def test_each_learner_steps_its_own_network_and_the_slow_critics_follow(agent):
+    parts = {"critics": agent.critics, "actor": agent.actor, "temperature": agent.temperature}
+    for name, network in parts.items():
+        stepped = agent.learners[name].optimizer.param_groups[0]["params"]
+        assert list(map(id, stepped)) == list(map(id, network.parameters()))
+    old = [p.clone() for p in agent.critics_target.parameters()]
+    agent.update_model()
+    for slow, p, fast in zip(
+        agent.critics_target.parameters(), old, agent.critics.parameters(), strict=True
+    ):
+        torch.testing.assert_close(slow, p + agent.tau * (fast - p))
+        assert not torch.equal(slow, p)

@@ -9,6 +9,7 @@ import numpy as np
 from pgcourse.agents.bc import BCAgent
 from pgcourse.agents.ddpg import DDPGAgent
 from pgcourse.runs.evaluation import evaluate
+from pgcourse.studies import evidence
 from pgcourse.studies.evidence import networks_of, trained
 from pgcourse.tasks.demos import load_demos, record_demos
 
@@ -31,6 +32,8 @@ TEACHERS = {
 BAD = ("half random", "half sabotage")  # teachers that need no agent without cloning
 ARMS = [(t, k) for t in TEACHERS for k in KINDS if t not in BAD or k in ("+ cloning", "+ Q-filter")]
 JOBS = [(f"{teacher}: {kind}", seed) for teacher, kind in ARMS for seed in SEEDS]
+# Of a replay: twelve runs held to old instructions were off by 3e-4 after 100 updates.
+TOLERANCE = evidence.TOLERANCE | {100: (3e-3, 1e-5)}
 # Rows whose networks the chapter looks at, and the file that they go to.
 KEPT = {("half sabotage: + Q-filter", 0): "07_sabotage", ("demo.pkl: + Q-filter", 0): "07_pendulum"}
 
