@@ -145,3 +145,9 @@ def test_each_learner_steps_its_own_network_and_the_slow_critics_follow(agent):
     ):
         torch.testing.assert_close(slow, p + agent.tau * (fast - p))
         assert not torch.equal(slow, p)
+
+
+def test_slow_copies_start_where_their_networks_do():
+    for each in make("SAC").followers.values():
+        for slow, fast in zip(each.slow.parameters(), each.network.parameters(), strict=True):
+            assert torch.equal(slow, fast) and slow is not fast

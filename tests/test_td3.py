@@ -121,3 +121,9 @@ def test_it_explores_as_ddpg_does():
     obs = np.array([1.0, 0.0, 0.5])
     assert np.array_equal(agent.select_action(obs), agent.policy(obs))
     assert weights(agent).isfinite().all()
+
+
+def test_slow_copies_start_where_their_networks_do():
+    for each in make("TD3").followers.values():
+        for slow, fast in zip(each.slow.parameters(), each.network.parameters(), strict=True):
+            assert torch.equal(slow, fast) and slow is not fast
