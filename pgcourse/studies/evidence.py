@@ -1,7 +1,8 @@
 """Evidence: the rows that a study found, each with a fingerprint of its beginning.
 
-A study is a module with ARMS, JOBS (pairs of an arm and a seed), `make(arm, seed)`, which returns
-an agent, and `train(arm, seed)`, which returns a row. `make study` writes a file of rows; `make
+A study is a module with JOBS (pairs of an arm and a seed), `make(arm, seed)`, which returns an
+agent, and `train(arm, seed)`, which returns a row; KEPT names files for the networks that a row
+brings, TOLERANCE how far a replay may be off. `make study` writes a file of rows; `make
 test` replays the first updates of every arm, and compares.
 """
 
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
 
 from pgcourse.display.live import Monitor
 from pgcourse.files import write_atomically
@@ -76,7 +78,7 @@ def fingerprint(agent, steps: int) -> dict[str, dict[str, float]]:
 
 def flat(network: nn.Module) -> Tensor:
     """Return a copy of all weights, one behind the other."""
-    return torch.cat([weight.detach().flatten() for weight in network.parameters()])
+    return parameters_to_vector(network.parameters()).detach()
 
 
 def trained(agent, steps: int, pieces: int, measure: Callable[[Any], np.ndarray]) -> dict[str, Any]:
@@ -188,10 +190,9 @@ class Evidence:
                 if done["error"]:
                     failed.append(f"{arm}, seed {seed}: {done['error']}")
                 else:
-                    self.rows[arm, seed] = {"arm": arm, "seed": seed} | done["result"]
                     if networks := done["result"].pop("networks", None):
                         self.keep(module.KEPT[arm, seed], networks)
-                        del self.rows[arm, seed]["networks"]
+                    self.rows[arm, seed] = {"arm": arm, "seed": seed} | done["result"]
                 self.head = {
                     "command": f"make study NAME={self.name}",
                     "date": datetime.date.today().isoformat(),
