@@ -195,6 +195,40 @@ def measure_steps(rounds=5, steps=1_000):
     return {"steps per second": {n: statistics.median(r) for n, r in rates.items()}}
 
 
+def measure_agents(rounds=5, steps=1_000):
+    """Training steps per second of every algorithm that SB3 has too, pair by pair, interleaved."""
+    import stable_baselines3
+    import torch
+
+    import pgcourse
+
+    torch.set_num_threads(1)
+    found = {}
+    for name in ("DDPG", "TD3", "SAC"):
+        mine = getattr(pgcourse, f"{name}Agent")(
+            "Pendulum-v1", initial_random_steps=200, critic_lr=LEARNING_RATE,
+            actor_lr=LEARNING_RATE, seed=0,
+        )  # fmt: skip
+        other = getattr(stable_baselines3, name)(
+            "MlpPolicy", "Pendulum-v1", learning_rate=LEARNING_RATE, seed=0, **EQUAL,
+        )  # fmt: skip
+        ways = {
+            "ours": lambda n, agent=mine: agent.train(n, 0),
+            "Stable-Baselines3": lambda n, model=other: model.learn(n, reset_num_timesteps=False),
+        }
+        for train in ways.values():
+            train(400)
+        before, rates = other._n_updates, {way: [] for way in ways}
+        for _ in range(rounds):
+            for way, train in ways.items():
+                start = time.process_time()
+                train(steps)
+                rates[way].append(steps / (time.process_time() - start))
+        assert other._n_updates - before == rounds * steps  # one update per step, as ours
+        found[name] = {way: statistics.median(rate) for way, rate in rates.items()}
+    return {"agents": found}
+
+
 class Peer:
     """A model of another library, for `evaluate`."""
 
@@ -264,7 +298,7 @@ def run_part(part, started, *arguments):
     """What a child process does."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    parts = {"updates": measure_updates, "steps": measure_steps}
+    parts = {"updates": measure_updates, "steps": measure_steps, "agents": measure_agents}
     if part in parts:
         return parts[part]()
     name, seed = arguments
@@ -287,6 +321,14 @@ def report(found):
     for name, rate in rates.items():
         one, other = rate / rates["SBX (JAX)"], rate / rates["Stable-Baselines3"]
         lines.append(f"| {name} | {rate:.0f} | {one:.2f} | {other:.2f} |")
+    lines += [
+        "",
+        "| training steps per second | ours | Stable-Baselines3 | ratio |",
+        "|---|---|---|---|",
+    ]
+    for name, both in found["agents"].items():
+        mine, other = both.values()
+        lines.append(f"| {name} | {mine:.0f} | {other:.0f} | {mine / other:.2f} |")
     lines += ["", f"| to a mean of {GOAL:.0f} | seconds, each seed | steps | median, ours = 1 |"]
     lines += ["|---|---|---|---|"]
     base = statistics.median(run["seconds"] for run in found["clock"]["ours"])
@@ -342,7 +384,7 @@ def main():
         print(json.dumps(run_part(*options.part)))
         return
     OUT.mkdir(exist_ok=True)
-    found = child("updates") | child("steps") | {"clock": {}, "budget": {}}
+    found = child("updates") | child("steps") | child("agents") | {"clock": {}, "budget": {}}
     for seed in range(options.seeds):
         for part, names in (("clock", CLOCK), ("budget", CLASSIC)):
             for name in names:
