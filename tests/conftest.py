@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -5,6 +7,18 @@ from pgcourse import DDPGAgent
 from tests.kinds import weights
 
 __all__ = ["weights"]
+
+# A core each, side by side: what takes longest starts first, so that no core waits at the end.
+LONGEST = [
+    "exercises/test_kit.py", "test_contract.py", "exercises/test_ddpg.py", "test_compiled.py",
+    "test_notebooks.py", "test_study.py", "test_studies.py",
+]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first; the others keep their order."""
+    order = {Path(__file__).parent / name: k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(autouse=True)

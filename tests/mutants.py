@@ -24,6 +24,7 @@ TESTS = [
     "noise",
     "envs",
     "evaluation",
+    "clone",
     "her",
     "goals",
     "her_agent",
@@ -76,6 +77,29 @@ class Mutant(NamedTuple):
 # - TD3's target noise from the batch's other column: one standard normal is as good as another.
 # - `terminated` left out in HERAgent: nothing ends there.
 MUTANTS = {
+    "stops by what it learned from": Mutant(
+        "agents/clone", "Clone.look",
+        "held_out < min(self.history.losses.get('held_out', [np.inf]))",
+        "all_rows < min(self.history.losses.get('all', [np.inf]))",
+    ),
+    "acts with the last weights": Mutant(
+        "agents/clone", "Clone.__init__", "slow_copy(self.actor)", "self.actor",
+    ),
+    "learns from what is held out": Mutant(
+        "agents/clone", "split_episodes", "(k in away) == out", "True",
+    ),
+    "sees the achieved goal": Mutant(
+        "agents/clone", "Clone.seen", "[state, goal]", "[state, _]",
+    ),
+    "soft filter turned round": Mutant(
+        "parts/equations", "soft_filter", "demo_q - policy_q", "policy_q - demo_q",
+    ),
+    "soft filter with a gradient": Mutant(
+        "parts/equations", "soft_filter", "(demo_q - policy_q).detach()", "demo_q - policy_q",
+    ),
+    "pretraining is filtered": Mutant(
+        "agents/bc", "BCAgent.learn_from_demos", "(self.q_filter, False)", "(self.q_filter,) * 2",
+    ),
     # The parts
     "goals from the step's own start": Mutant(
         "parts/hindsight", "HindsightBuffer.sample_batch",
@@ -219,8 +243,7 @@ MUTANTS = {
     ),
     "tau swapped with 1 - tau": Mutant(
         "parts/equations", "soft_update",
-        "torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), tau)",
-        "torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), 1 - tau)",
+        "torch._foreach_lerp_(slow, fast, tau)", "torch._foreach_lerp_(slow, fast, 1 - tau)",
     ),
     "actor loss sign": Mutant("parts/equations", "actor_loss", "-q.mean()", "q.mean()"),
     "critic loss not squared": Mutant(
@@ -344,8 +367,8 @@ MUTANTS = {
     ),
     "noise added after the clip": Mutant(
         "agents/off_policy", "OffPolicyAgent.explore",
-        "np.clip(self.policy(obs) + self.noise.sample(), -1.0, 1.0)",
-        "(np.clip(self.policy(obs), -1.0, 1.0) + self.noise.sample())",
+        "np.clip(action, -1.0, 1.0)",
+        "(np.clip(self.policy(obs), -1.0, 1.0) + action - self.policy(obs))",
     ),
     "explores with the slow actor": Mutant(
         "agents/off_policy", "OffPolicyAgent.policy", "self.actor(rows)", "self.actor_target(rows)",

@@ -1,8 +1,12 @@
+import functools
+
 import numpy as np
 import pytest
 import torch
 
 from pgcourse import Batch, BCAgent, DDPGAgent, bc_loss, make_env, q_filter
+from pgcourse.parts.equations import soft_filter
+from tests import kinds
 from tests.conftest import weights
 from tests.test_ddpg import learn
 
@@ -38,6 +42,25 @@ def test_q_filter_by_hand_one_demonstration_kept_and_one_dropped():
 def test_q_filter_carries_no_gradient():
     policy_q = T([1.0, 2.0], requires_grad=True)
     assert not q_filter(T([2.0, 1.0]), policy_q).requires_grad
+
+
+def test_soft_filter_by_hand():
+    # Advantages 3 and -1: mean 1, deviation 2; sigmoid(1.5) and sigmoid(-0.5).
+    got = soft_filter(T([5.0, 1.0]), T([2.0, 2.0], requires_grad=True))
+    assert got.tolist() == pytest.approx([0.817574, 0.377541], abs=1e-6)
+    assert not got.requires_grad
+
+
+@pytest.mark.parametrize(("demo_q", "weight"), [([2.0, 2.0], 0.5), ([2.0], 0.5), ([9.0], 1.0)])
+def test_soft_filter_is_finite_where_nothing_deviates(demo_q, weight):
+    assert soft_filter(T(demo_q), torch.full((len(demo_q),), 2.0)).tolist() == [weight] * len(
+        demo_q
+    )
+
+
+def test_soft_filter_refuses_shapes_that_would_broadcast():
+    with pytest.raises(ValueError, match="expected"):
+        soft_filter(torch.zeros(4), torch.zeros(4, 1))
 
 
 def test_bc_loss_by_hand_is_divided_by_n_d_and_not_by_the_rows_that_pass():
@@ -127,6 +150,20 @@ def test_without_the_filter_every_demonstration_counts():
     assert record["pass_rate"].item() == 1.0
 
 
+def test_the_soft_filter_weighs_every_demonstration():
+    agent, batch = make(q_filter="soft", lambda1=0.0), as_batch(demo(24))
+    for p in agent.critic.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    with torch.no_grad():
+        action = agent.actor(batch.obs)
+        gain = (agent.critic(batch.obs, batch.action) - agent.critic(batch.obs, action))[-8:]
+        weight = 1.0 / (1.0 + torch.exp(-gain / gain.std(correction=0)))
+        expected = (weight * ((action - batch.action) ** 2).sum(1)[-8:]).mean()
+    loss, record = agent.actor_objective(batch)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert record["pass_rate"].item() == pytest.approx(weight.mean().item(), rel=1e-5)
+
+
 def test_a_filter_that_lets_nothing_through_leaves_the_plain_policy_gradient(monkeypatch):
     monkeypatch.setattr(
         "pgcourse.agents.bc.q_filter", lambda demo_q, policy_q: torch.zeros_like(demo_q)
@@ -168,6 +205,68 @@ def test_training_records_the_pass_rate_and_both_terms():
     assert len(history.losses["bc_term"]) == agent.updates > 0
 
 
+# --- before the first step
+
+
+@pytest.mark.parametrize("kind", ["BC", "HER"])
+def test_a_new_agent_first_learns_from_demonstrations_alone_and_without_a_filter(kind):
+    agent, drawn = kinds.make(kind, pretrain=7), []
+    update = agent.update
+    agent.update = lambda batch: drawn.append((len(batch.obs), agent.q_filter)) or update(batch)
+    agent.train(40, 0)
+    rows = {agent.demo_batch_size + agent.batch_size}
+    assert drawn[:7] == [(agent.demo_batch_size, False)] * 7
+    assert {n for n, _ in drawn[7:]} == rows and {f for _, f in drawn[7:]} == {True}
+    assert agent.history.loss_steps["critic_loss"][:8].tolist() == [0] * 7 + [8]
+    assert agent.history.losses["pass_rate"][:7].tolist() == [1.0] * 7
+    agent.train(10, 0)
+    assert agent.updates == len(drawn) == 7 + 50 - 7  # the first batch is full at step 8
+
+
+@pytest.mark.parametrize("kind", ["BC", "HER"])
+def test_what_came_before_the_first_step_survives_a_stop(kind, tmp_path):
+    def new():
+        return kinds.make(kind, pretrain=7, q_filter="soft")
+
+    whole = new()
+    whole.train(100, 0)
+    first = new()
+    first.learn_from_demos(3)  # stopped in the middle
+    first.save(tmp_path / "a.pt")
+    second = new()
+    second.train(60, 0, checkpoint=tmp_path / "a.pt")
+    third = new()
+    third.train(100, 0, checkpoint=tmp_path / "a.pt")
+    assert kinds.digest(third) == kinds.digest(whole)
+
+
+@pytest.mark.parametrize("kind", ["BC", "HER"])
+def test_an_agent_that_has_made_a_step_is_not_new(kind):
+    agent = kinds.fill(kinds.make(kind, pretrain=7), 4)
+    agent.train(1, 0)
+    assert agent.updates == 0
+
+
+@pytest.mark.parametrize("kind", ["BC", "HER"])
+def test_soft_weights_and_first_updates_can_be_compiled(kind, monkeypatch):
+    compile_ = functools.partial(torch.compile, backend="aot_eager")
+    monkeypatch.setattr(torch, "compile", compile_)
+    made = [kinds.in_double(kinds.make(kind, q_filter="soft", pretrain=3)) for _ in range(2)]
+    made[1].compile()
+    for agent in made:
+        agent.train(20, 0)
+    assert not made[1].update.failed and made[1].updates > 3
+    assert (kinds.weights(made[0]) - kinds.weights(made[1])).abs().max() < 1e-9
+
+
+def test_a_failure_before_the_first_step_leaves_the_filter_as_it_was():
+    agent = make(pretrain=3)
+    agent.sample_demo = lambda: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        agent.train(5)
+    assert agent.q_filter is True and agent.total_steps == 0
+
+
 def test_cloning_alone_learns_the_demonstrators_action():
     agent = make([(row[0], [0.5], *row[2:]) for row in demo()], lambda1=0.0, q_filter=False)
     agent.memory.extend(demo(20))
@@ -197,6 +296,8 @@ def test_the_same_seed_gives_the_same_weights():
         ({"lambda1": -1.0}, "lambda1"),
         ({"lambda2": float("nan")}, "lambda2"),
         ({"q_filter": "yes"}, "q_filter"),
+        ({"q_filter": None}, "q_filter"),
+        ({"pretrain": -1}, "pretrain"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(changes, name):

@@ -15,13 +15,13 @@ ROOT = Path(__file__).parents[1]
 
 def test_damaged_and_hostile_files_are_loaded_soundly_or_refused_clearly():
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz_demos", "20000"],
+        [sys.executable, "-m", "tests.fuzz_demos", "2000"],
         cwd=ROOT,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2_000:]
-    assert "110 hostile and 20000 damaged files" in done.stdout
+    assert "110 hostile and 2000 damaged files" in done.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the command is touch")

@@ -7,6 +7,7 @@ from pgcourse import HERAgent, clip_target, make_env, record_demos, register_bit
 from pgcourse.agents.her import whole_episodes
 from pgcourse.tasks.bits import BitFlip
 from pgcourse.tasks.envs import split_obs
+from tests.kinds import bit_demo
 
 BITS = 4
 SMALL = {"hidden": (16,), "batch_size": 8}
@@ -116,6 +117,16 @@ def test_a_batch_is_replayed_rows_then_demonstrations(demo):
     assert len(made.demo_memory) == len(demo) == 5 * BITS
 
 
+@pytest.mark.parametrize(("changes", "share"), [({}, 0.8), ({"demo_relabel": 0.0}, 0.0)])
+def test_the_share_of_demonstrated_goals_that_are_replaced(demo, changes, share):
+    made = agent(demo, normalized=False, **changes)
+    made.train(BITS * 3, 0)
+    assert made.memory.relabel == 0.8 and made.demo_memory.relabel == share
+    goals = {tuple(row[0][-BITS:]) for row in demo}
+    drawn = [tuple(goal) for _ in range(20) for goal in made.sample_demo().obs[:, BITS:].numpy()]
+    assert all(goal in goals for goal in drawn) == (share == 0.0)
+
+
 def test_the_actors_loss_by_hand(demo):
     made = agent(demo, lambda1=0.5, lambda2=2.0, action_penalty=3.0, q_filter=False)
     made.train(BITS * 3, 0)
@@ -194,6 +205,10 @@ def test_cutting_demonstrations_into_episodes(demo):
         ({"clipped": 1}, "clipped"),
         ({"normalized": None}, "normalized"),
         ({"demo_batch_size": 4}, "demo"),
+        ({"pretrain": 4}, "demo_batch_size"),
+        ({"pretrain": 0.5}, "pretrain"),
+        ({"q_filter": "hard"}, "q_filter"),
+        ({"demo_batch_size": 4, "demo": bit_demo(), "demo_relabel": 2.0}, "demo_relabel"),
         ({"demo_batch_size": 4, "demo": [(1, 2)]}, "transitions"),
         ({"lambda2": "1"}, "lambda2"),
         ({"episodes": 0}, "episodes"),

@@ -1,3 +1,4 @@
+import functools
 import math
 
 import gymnasium as gym
@@ -6,7 +7,8 @@ import pytest
 import torch
 
 from pgcourse import OptimalAgent, evaluate, optimal_values
-from pgcourse.tasks.pendulum import dynamics, interpolate, optimal_q
+from pgcourse.tasks import pendulum
+from pgcourse.tasks.pendulum import dynamics, interpolate, optimal_q, swing
 
 PANEL = range(10_000, 10_100)
 
@@ -54,7 +56,9 @@ def test_the_discount_multiplies_the_next_value():
 
 
 def test_finer_grids_converge_to_the_reference():
-    means = [optimal_return(PANEL, optimal_values(1.0, n, n, 21)).mean() for n in (51, 101, 201)]
+    grids = [optimal_values(1.0, 51, 51), optimal_values(1.0, 101, 101), optimal_values(1.0)]
+    means = [optimal_return(PANEL, values).mean() for values in grids]
+    assert grids[-1].shape == (201, 201, 201)
     assert means[0] < means[1] < means[2]
     assert means[2] - means[1] < 0.6 * (means[1] - means[0])
     assert means == pytest.approx([-129.1, -127.1, -126.5], abs=0.15)
@@ -109,9 +113,35 @@ def test_bad_arguments_are_refused_by_name(arguments, name):
         optimal_values(**arguments)
 
 
-def test_the_agent_takes_values_with_their_discount_and_refuses_other_shapes():
-    assert OptimalAgent(gamma=0.5).values is optimal_values(0.5)
-    with pytest.raises(ValueError, match=r"^values: got shape \(201, 201\); expected \(201, a"):
-        OptimalAgent(optimal_values()[-1])
+def test_the_agent_takes_values_with_their_discount_and_refuses_other_shapes(monkeypatch):
+    coarse = functools.cache(lambda gamma: optimal_values(gamma, 21, 21))
+    monkeypatch.setattr(pendulum, "optimal_values", coarse)
+    assert OptimalAgent(gamma=0.5).values is coarse(0.5)
+    with pytest.raises(ValueError, match=r"^values: got shape \(21, 21\); expected \(201, angles"):
+        OptimalAgent(coarse(1.0)[-1])
     far = np.array([math.cos(2.0), math.sin(2.0), 0.0])  # a greedy agent only saves its torque
     assert abs(OptimalAgent(gamma=0.0).policy(far)[0]) < 1e-6 < abs(OptimalAgent().policy(far)[0])
+
+
+class Push:
+    """Pushes with half of full torque."""
+
+    def policy(self, obs):
+        return np.array([0.5], dtype=np.float32)
+
+
+def test_a_swing_starts_where_it_is_told_and_goes_on_as_the_dynamics_say():
+    rows = swing(Push(), angle=math.pi - 0.01, velocity=1.0)
+    assert rows.shape == (200, 4) and rows[0, :2] == pytest.approx([math.pi - 0.01, 1.0])
+    assert (rows[:, 2] == 1.0).all() and (np.abs(rows[:, 0]) <= math.pi).all()
+    reward, angle, velocity = dynamics(*map(torch.tensor, rows[:-1, :3].T))
+    assert reward.numpy() == pytest.approx(rows[:-1, 3], abs=1e-5)
+    assert velocity.numpy() == pytest.approx(rows[1:, 1], abs=1e-5)
+    turn = (angle.numpy() - rows[1:, 0] + math.pi) % (2 * math.pi) - math.pi
+    assert np.abs(turn).max() < 1e-5
+
+
+@pytest.mark.parametrize("start", [(math.nan, 0.0), (0.0, 9.0)])
+def test_a_swing_from_nowhere_is_refused(start):
+    with pytest.raises(ValueError, match="angle|velocity"):
+        swing(Push(), *start)

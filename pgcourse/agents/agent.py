@@ -70,7 +70,7 @@ class Agent:
         return stream_seed(self.seed, name)
 
     def select_action(self, obs: np.ndarray) -> np.ndarray:
-        """Return an exploring action, (act_dim,): uniform at first, then by `explore`."""
+        """Return an exploring action, (act_dim,): random at first, then `explore`."""
         if self.total_steps < self.initial_random_steps:
             return self.rng.uniform(-1.0, 1.0, self.act_dim).astype(np.float32)
         return self.explore(obs)
@@ -100,7 +100,7 @@ class Agent:
         return self.obs
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool]:
-        """Act once and keep the transition; return next_obs, reward, terminated, truncated."""
+        """Act once and keep it; return next_obs, reward, terminated, truncated."""
         action = checks.vector("action", action, self.act_dim, limit=1.0)
         if self.obs is None:
             self.reset()

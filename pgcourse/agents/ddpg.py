@@ -15,11 +15,11 @@ class DDPGAgent(OffPolicyAgent):
         """Make the four networks; the critic learns first, then the actor."""
         self.actor = Actor(self.in_dim, self.act_dim, hidden=self.hidden)
         self.critic = Critic(self.in_dim + self.act_dim, hidden=self.hidden)
-        self.actor_target, self.critic_target = slow_copy(self.actor), slow_copy(self.critic)
-        self.learners = {
-            "critic": self.learner(self.critic, self.critic_lr, self.critic_objective),
-            "actor": self.learner(self.actor, self.actor_lr, self.actor_objective),
-        }
+        self.actor_target = slow_copy(self.actor)
+        self.critic_target = slow_copy(self.critic)
+        critic = self.learner(self.critic, self.critic_lr, self.critic_objective)
+        actor = self.learner(self.actor, self.actor_lr, self.actor_objective)
+        self.learners = {"critic": critic, "actor": actor}
         self.followers = {
             "actor": Follower(self.actor_target, self.actor),
             "critic": Follower(self.critic_target, self.critic),
@@ -27,7 +27,8 @@ class DDPGAgent(OffPolicyAgent):
 
     def critic_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the critic's loss, 03 Eqs. 6 and 7, and the numbers to record."""
-        next_q = self.critic_target(batch.next_obs, self.actor_target(batch.next_obs))
+        next_action = self.actor_target(batch.next_obs)
+        next_q = self.critic_target(batch.next_obs, next_action)
         target = td_target(batch.reward, next_q, batch.terminated, self.gamma)
         loss = critic_loss(self.critic(batch.obs, batch.action), target)
         return loss, {"critic_loss": loss}

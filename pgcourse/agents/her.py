@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from pgcourse import checks
-from pgcourse.agents.bc import cloning
+from pgcourse.agents.bc import BCAgent, check_filter, cloning
 from pgcourse.agents.ddpg import DDPGAgent
 from pgcourse.agents.off_policy import OffPolicyAgent
 from pgcourse.parts.buffer import Batch
@@ -36,10 +36,11 @@ class HERAgent(OffPolicyAgent):
         demo_batch_size: N_D, demonstration transitions added to each batch; 0 for none.
         demo: transitions of whole episodes, as `record_demos` returns them.
         relabel, strategy: as for `HindsightBuffer`.
+        demo_relabel: the share of demonstrated rows whose goal is replaced; None is `relabel`.
         epsilon: probability of a uniformly random action while training.
         lambda1: weight of the policy gradient and the action penalty, at least 0.
         lambda2: weight of the cloning loss, at least 0.
-        q_filter: imitate only where the critic prefers the demonstrator (07 Eq. 3).
+        q_filter, pretrain: as for `BCAgent`.
         action_penalty: weight of the mean squared action (08 Eq. 6), at least 0.
         clipped: keep targets within the returns that are possible (08 Eq. 4).
         normalized: shift, scale and clip the networks' inputs (08 Eq. 5).
@@ -60,10 +61,12 @@ class HERAgent(OffPolicyAgent):
         demo: Sequence[tuple] = (),
         relabel: float = 0.8,
         strategy: str = "future",
+        demo_relabel: float | None = None,
         epsilon: float = 0.1,
         lambda1: float = 3e-4,
         lambda2: float = 1.0,
-        q_filter: bool = True,
+        q_filter: bool | str = True,
+        pretrain: int = 0,
         action_penalty: float = 1.0,
         clipped: bool = True,
         normalized: bool = True,
@@ -74,7 +77,8 @@ class HERAgent(OffPolicyAgent):
         self.lambda1 = checks.real("lambda1", lambda1, 0.0)
         self.lambda2 = checks.real("lambda2", lambda2, 0.0)
         self.action_penalty = checks.real("action_penalty", action_penalty, 0.0)
-        self.q_filter = checks.flag("q_filter", q_filter)
+        self.q_filter = check_filter(q_filter)
+        self.pretrain = checks.integer("pretrain", pretrain, 0)
         self.clipped = checks.flag("clipped", clipped)
         self.normalized = checks.flag("normalized", normalized)
         super().__init__(env, episodes, batch_size, **DEFAULTS | options)
@@ -87,17 +91,20 @@ class HERAgent(OffPolicyAgent):
         self.episode_obs: list[np.ndarray] = []
         self.episode_actions: list[np.ndarray] = []
         self.demo_batch_size = checks.integer("demo_batch_size", demo_batch_size, 0)
-        if len(demo) and not demo_batch_size:
-            raise ValueError("demo_batch_size: got 0 with demonstrations; expected at least 1")
+        if (len(demo) or pretrain) and not demo_batch_size:
+            raise ValueError("demo_batch_size: got 0 with demo or pretrain; expected at least 1")
         if demo_batch_size:
             whole = whole_episodes(demo, self.obs_dim, self.act_dim, self.memory.steps)
             stream = self.stream_seed("demo")
             self.demo_memory = self.make_memory(len(whole), demo_batch_size, stream)
+            if demo_relabel is not None:
+                self.demo_memory.relabel = checks.real("demo_relabel", demo_relabel, 0.0, 1.0)
             for obs, action in whole:
                 self.store_episode(self.demo_memory, obs, action)
 
-    # Networks and lists are those of chapter 03.
+    # Networks and lists are those of chapter 03, what comes before the first step is that of 07.
     build = DDPGAgent.build
+    _begin, learn_from_demos = BCAgent._begin, BCAgent.learn_from_demos
 
     def make_memory(self, size: int, batch_size: int, seed: int) -> HindsightBuffer:
         """Return an empty buffer of `size` episodes, which computes rewards as the env does."""
@@ -166,6 +173,14 @@ class HERAgent(OffPolicyAgent):
         if self.demo_batch_size:
             demo = self.demo_memory.sample_batch()
             batch = Batch(*map(np.concatenate, zip(batch, demo, strict=True)))
+        return self.seen(batch)
+
+    def sample_demo(self) -> Batch:
+        """Draw N_D demonstrations."""
+        return self.seen(self.demo_memory.sample_batch())
+
+    def seen(self, batch: Batch) -> Batch:
+        """Return a batch as tensors, its obs as the networks get them."""
         obs, next_obs = self.inputs(batch.obs), self.inputs(batch.next_obs)
         return self.to_tensors(batch._replace(obs=obs, next_obs=next_obs))
 

@@ -132,7 +132,8 @@ class OffPolicyAgent(Agent):
 
     def explore(self, obs: np.ndarray) -> np.ndarray:
         """Return the actor's action plus noise, clipped, (act_dim,)."""
-        return np.clip(self.policy(obs) + self.noise.sample(), -1.0, 1.0).astype(np.float32)
+        action = self.policy(obs) + self.noise.sample()
+        return np.clip(action, -1.0, 1.0).astype(np.float32)
 
     def reset(self) -> np.ndarray:
         """Start an episode, with noise that has forgotten the last one."""
@@ -162,7 +163,7 @@ class OffPolicyAgent(Agent):
         return self.update(self.sample())
 
     def update(self, batch: Batch) -> dict[str, float]:
-        """Let each learner whose turn it is go down its loss, then each follower follow."""
+        """Let each learner go down its loss, then each follower follow, in its turn."""
         record = {}
         for each in self.learners.values():
             if self.updates % each.every == 0:
@@ -206,7 +207,8 @@ def descend(learner: Learner, loss: Tensor) -> None:
         loss: (), a function of them.
     """
     weights = learner.optimizer.param_groups[0]["params"]
-    for weight, grad in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+    grads = torch.autograd.grad(loss, weights)
+    for weight, grad in zip(weights, grads, strict=True):
         weight.grad = grad
     learner.optimizer.step()
 

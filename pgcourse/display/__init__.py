@@ -1,10 +1,29 @@
 """What a notebook shows."""
 
-from pgcourse.display.listing import show_source
-from pgcourse.display.plots import plot_history, show_figure
-from pgcourse.display.sliders import sliders
-from pgcourse.display.video import render_episode, save_video, show_video
+from pathlib import Path
 
+from matplotlib import pyplot as plt
+
+from pgcourse.display import colors as colors
+from pgcourse.display.curves import draw_arms as draw_arms
+from pgcourse.display.curves import draw_seeds as draw_seeds
+from pgcourse.display.listing import show_source
+from pgcourse.display.networks import draw_networks as draw_networks
+from pgcourse.display.pendulum import draw_maps as draw_maps
+from pgcourse.display.pendulum import draw_ridge as draw_ridge
+from pgcourse.display.plots import plot_history, show_figure
+from pgcourse.display.returns import draw_estimates as draw_estimates
+from pgcourse.display.returns import draw_starts as draw_starts
+from pgcourse.display.returns import draw_study as draw_study
+from pgcourse.display.returns import draw_swings as draw_swings
+from pgcourse.display.sliders import sliders
+from pgcourse.display.swing import swing_film as swing_film
+from pgcourse.display.video import render_episode, save_video, show_video
+from pgcourse.display.video import show_film as show_film
+
+plt.style.use(Path(__file__).with_name("pgcourse.mplstyle"))
+
+# What is drawn for one chapter or another is imported from here, and is no name of pgcourse's.
 __all__ = [
     "plot_history",
     "render_episode",

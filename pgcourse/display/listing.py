@@ -36,7 +36,7 @@ def show_source(*objects) -> None:
 
 
 def folded(source: str) -> str:
-    """Return source without decorators that check arguments, its docstrings one line each."""
+    """Return source as it is read: no checks of arguments, docstrings of one line each."""
     lines = source.splitlines()
     nodes = [node for node in ast.walk(ast.parse(source)) if hasattr(node, "decorator_list")]
     for node in sorted(nodes, key=lambda node: -node.lineno):  # from the end, so that lines stay
@@ -48,4 +48,4 @@ def folded(source: str) -> str:
         for mark in reversed(node.decorator_list):
             if isinstance(mark, ast.Call) and getattr(mark.func, "id", "") == "arguments":
                 del lines[mark.lineno - 1 : mark.end_lineno]
-    return "\n".join(lines)
+    return "\n".join(line.removesuffix("  # fmt: skip") for line in lines)

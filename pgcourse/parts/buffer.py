@@ -84,7 +84,7 @@ class ReplayBuffer:
             ValueError: nothing is stored yet.
         """
         if not self.stored:
-            raise ValueError("sample_batch: the buffer holds 0 transitions; store at least one")
+            raise ValueError("sample_batch: got an empty buffer; expected a stored row")
         rows = self.rng.integers(len(self), size=self.batch_size)
         return Batch(*(column[rows] for column in self.data))
 

@@ -11,7 +11,9 @@ FROM_0_TO_1, BELOW_1 = (0.0, 1.0), (0.0, 1.0 - 1e-9)
 
 
 @arguments(reward="B", next_q="B", terminated="B", gamma=FROM_0_TO_1)
-def td_target(reward: Tensor, next_q: Tensor, terminated: Tensor, gamma: float) -> Tensor:
+def td_target(
+    reward: Tensor, next_q: Tensor, terminated: Tensor, gamma: float
+) -> Tensor:  # fmt: skip
     """Return the TD target, 03 Eq. 6: y = r + γ (1 − terminated) Q'(s', μ'(s')).
 
     It is (B,), without a gradient: data, not something to be learned.
@@ -32,7 +34,7 @@ def clip_target(target: Tensor, gamma: float) -> Tensor:
 
 @arguments(q="B", target="B")
 def critic_loss(q: Tensor, target: Tensor) -> Tensor:
-    """Return the mean squared TD error, 03 Eq. 7, of the stored actions' values q."""
+    """Return the mean squared TD error, 03 Eq. 7, of the stored actions."""
     return ((q - target) ** 2).mean()
 
 
@@ -48,7 +50,7 @@ def actor_loss(q: Tensor) -> Tensor:
 
 @arguments(target=nn.Module, source=nn.Module, tau=FROM_0_TO_1)
 def soft_update(target: nn.Module, source: nn.Module, tau: float) -> None:
-    """Move each target weight towards its source, 03 Eq. 9: θ' ← θ' + τ (θ − θ').
+    """Let a target network follow its source, 03 Eq. 9: θ' ← θ' + τ (θ − θ').
 
     Args:
         target: the slow network, changed in place.
@@ -56,7 +58,8 @@ def soft_update(target: nn.Module, source: nn.Module, tau: float) -> None:
         tau: fraction of the distance covered.
     """
     with torch.no_grad():
-        torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), tau)
+        slow, fast = list(target.parameters()), list(source.parameters())
+        torch._foreach_lerp_(slow, fast, tau)
 
 
 @arguments(q1="B", q2="B")
@@ -82,6 +85,18 @@ def q_filter(demo_q: Tensor, policy_q: Tensor) -> Tensor:
     return (demo_q > policy_q).float()
 
 
+@arguments(demo_q="N_D", policy_q="N_D")
+def soft_filter(demo_q: Tensor, policy_q: Tensor) -> Tensor:
+    """Return weights from 0 to 1 for the filter's 0 or 1, 07 Eq. 5: w = σ((Q_demo − Q_π) / std).
+
+    The more the demonstrated action beats the policy's in value, measured by the deviation of
+    that advantage in the batch, the nearer to 1. A critic that cannot judge yet gives 1/2 to
+    equal values, where `q_filter` gives 0. The weights carry no gradient.
+    """
+    advantage = (demo_q - policy_q).detach()
+    return torch.sigmoid(advantage / advantage.std(correction=0).clamp_min(1e-8))
+
+
 @arguments(action="N_D A", demo_action="N_D A", mask="N_D")
 def bc_loss(action: Tensor, demo_action: Tensor, mask: Tensor) -> Tensor:
     """Return the behavior cloning loss, 07 Eq. 2: the masked squared distance over N_D.
@@ -90,6 +105,6 @@ def bc_loss(action: Tensor, demo_action: Tensor, mask: Tensor) -> Tensor:
     that lets nothing through gives exactly zero.
 
     Args:
-        mask: 1.0 for the rows that count, else 0.0.
+        mask: 1.0 for the rows that count, else 0.0; or a weight of each row.
     """
     return (mask * ((action - demo_action) ** 2).sum(dim=1)).sum() / len(mask)

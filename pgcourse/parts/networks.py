@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from pgcourse import checks
 
+Sizes = Sequence[int]
 
-def mlp(in_dim: int, out_dim: int, init_w: float, hidden: Sequence[int]) -> nn.Sequential:
+
+def mlp(in_dim: int, out_dim: int, init_w: float, hidden: Sizes) -> nn.Sequential:
     """Hidden layers of ReLU units; the last layer starts in ±init_w."""
     sizes = [checks.integer("in_dim", in_dim), *checks.sizes("hidden", hidden)]
     last = nn.Linear(sizes[-1], checks.integer("out_dim", out_dim))
@@ -37,9 +39,7 @@ class Actor(nn.Module):
         TypeError, ValueError: a size is not a positive integer, or init_w is negative.
     """
 
-    def __init__(
-        self, in_dim: int, out_dim: int, init_w: float = 3e-3, hidden: Sequence[int] = (128, 128)
-    ):
+    def __init__(self, in_dim: int, out_dim: int, init_w: float = 3e-3, hidden: Sizes = (128, 128)):
         super().__init__()
         self.net = mlp(in_dim, out_dim, init_w, hidden)
 
@@ -60,12 +60,12 @@ class Critic(nn.Module):
         TypeError, ValueError: a size is not a positive integer, or init_w is negative.
     """
 
-    def __init__(self, in_dim: int, init_w: float = 3e-3, hidden: Sequence[int] = (128, 128)):
+    def __init__(self, in_dim: int, init_w: float = 3e-3, hidden: Sizes = (128, 128)):
         super().__init__()
         self.net = mlp(in_dim, 1, init_w, hidden)
 
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:
-        """Return one value per row, (B,): not (B, 1), which would broadcast against (B,)."""
+        """Return one value per row, (B,) and not (B, 1)."""
         return self.net(torch.cat([obs, action], dim=-1)).squeeze(-1)
 
 

@@ -6,12 +6,12 @@ from pgcourse import checks
 
 
 class OUNoise:
-    """Ornstein-Uhlenbeck noise, 03 Eq. 5: n ← n + θ (μ − n) + σ ε, with ε ~ N(0, 1).
+    """Ornstein-Uhlenbeck noise, 03 Eq. 5: x ← x + κ (m − x) + σ ε, with ε ~ N(0, 1).
 
     Args:
         size: numbers in an action.
-        mu: the mean that the noise is pulled back to.
-        theta: strength of the pull per step, in [0, 2]; 1 forgets the past at once.
+        mu: m, the mean that the noise is pulled back to.
+        theta: κ, strength of the pull per step, in [0, 2]; 1 forgets the past at once.
         sigma: standard deviation of one step's push, at least 0.
         seed: seed of the noise's own stream; None draws a fresh one.
 

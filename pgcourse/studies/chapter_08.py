@@ -6,9 +6,15 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from pgcourse.agents.clone import Clone
 from pgcourse.agents.her import HERAgent
+from pgcourse.parts.buffer import Batch
 from pgcourse.runs.evaluation import successes
 from pgcourse.studies import evidence
+from pgcourse.studies.chapter_07 import losses_of
 from pgcourse.studies.evidence import networks_of, trained
 from pgcourse.tasks.bits import register_bit_flip
 from pgcourse.tasks.demos import record_demos
@@ -27,13 +33,26 @@ BIT_KINDS: dict[str, dict[str, Any]] = {
     "HER, future": {},
 }
 STEPS, EVERY, DEMOS = 50, 25, 100  # of an episode; episodes between measurements; demonstrations
-# arm: (episodes, seeds, settings)
+# clone: (updates at most, measurements)
+CLONES = {"clone": (2_000, 4), "clone, last weights": (8_000, 4)}
+NO_FILTER = {"q_filter": False}
+# arm: (episodes, seeds, settings); those with one seed are a beginning
 ARM_KINDS: dict[str, tuple[int, int, dict[str, Any]]] = {
+    "clone": (0, 2, {}),
+    "clone, last weights": (0, 2, {}),
     "HER": (150, 2, {"demo_batch_size": 0}),
     "+ demonstrations": (150, 2, {"lambda2": 0.0}),
-    "+ cloning": (150, 2, {"q_filter": False}),
+    "+ cloning": (150, 2, NO_FILTER),
     "+ Q-filter": (300, 2, {}),
     "+ resets": (150, 2, {}),
+    "pretrained + Q-filter": (150, 1, {"pretrain": 1_000}),
+    # Demonstrations never relabelled: whose goals were wanted.
+    "wanted goals: no filter": (300, 1, NO_FILTER | {"demo_relabel": 0.0}),
+    "wanted goals: soft filter": (300, 1, {"q_filter": "soft", "demo_relabel": 0.0}),
+    "wanted goals: Q-filter": (150, 1, {"demo_relabel": 0.0}),
+    # Which of the two needs it? Beside "+ cloning" (neither) and "wanted goals: no filter" (both).
+    "wanted goals: clone only": (150, 1, NO_FILTER | {"clone_relabel": 0.0}),
+    "wanted goals: critic only": (150, 1, NO_FILTER | {"demo_relabel": 0.0, "clone_relabel": 0.8}),
 }
 ARMS = [f"{kind}, {bits} bits" for kind in BIT_KINDS for bits in BITS] + list(ARM_KINDS)
 JOBS = [(arm, seed) for arm in ARMS for seed in range(ARM_KINDS.get(arm, (0, 1))[1])]
@@ -41,6 +60,41 @@ JOBS = [(arm, seed) for arm in ARMS for seed in range(ARM_KINDS.get(arm, (0, 1))
 # Held to old instructions, the arm's Q-filter was off by 0.4 after 100 updates, and 0.5 after 500.
 TOLERANCE = evidence.TOLERANCE | {100: (0.1, 0.02), 500: (0.5, 0.05)}
 KEPT = {("+ Q-filter", 0): "08_arm"}
+
+
+class TwoGoals(HERAgent):
+    """Clones demonstrations with goals that are relabelled more or less often than the critic's.
+
+    Each batch has N_D rows more, the last: they alone are cloned, and the critic does not learn
+    from them.
+
+    Args:
+        clone_relabel: the share of the cloned rows whose goal is replaced.
+        options: as for `HERAgent`; `demo_relabel` is of the demonstrations for the critic.
+    """
+
+    def __init__(self, *args: Any, clone_relabel: float, **options: Any):
+        super().__init__(*args, **options)
+        self.clone_relabel = clone_relabel
+
+    def sample(self) -> Batch:
+        """Draw N replayed transitions, N_D demonstrations for the critic and N_D to clone."""
+        batch, memory = super().sample(), self.demo_memory
+        relabel, memory.relabel = memory.relabel, self.clone_relabel
+        cloned, memory.relabel = self.sample_demo(), relabel
+        return Batch(*map(torch.cat, zip(batch, cloned, strict=True)))
+
+    def critic_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the critic's loss of all rows but the cloned ones."""
+        return super().critic_objective(Batch(*(x[: -self.demo_batch_size] for x in batch)))
+
+
+class NeverStopped(Clone):
+    """Goes on without patience, and acts as the weights are now."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, patience=10**9, **options)
+        self.best = self.actor
 
 
 @cache
@@ -51,18 +105,24 @@ def demonstrations(seed: int) -> list[tuple]:
     return record_demos(pick_and_place, PICK_AND_PLACE, DEMOS, 1_000 * (seed + 1))
 
 
-def make(arm: str, seed: int) -> HERAgent:
-    """Return a new agent of an arm."""
+def make(arm: str, seed: int) -> HERAgent | Clone:
+    """Return a new agent of an arm, or a new clone."""
     if arm not in ARM_KINDS:
         kind, _, bits = arm.removesuffix(" bits").rpartition(", ")
         settings = BIT_AGENT | BIT_KINDS[kind]
         return HERAgent(register_bit_flip(int(bits)), BIT_EPISODES, seed=seed, **settings)
     settings = {"demo_batch_size": 128} | ARM_KINDS[arm][2]
-    demo, env = demonstrations(seed), make_env(PICK_AND_PLACE)
+    demo = demonstrations(seed)
+    if arm in CLONES:
+        return (Clone if arm == "clone" else NeverStopped)(
+            demo, PICK_AND_PLACE, seed, hidden=(256, 256)
+        )
+    env = make_env(PICK_AND_PLACE)
     if arm == "+ resets":
         env = DemoResets(env, demo, 1_000 * (seed + 1))
     demo = demo if settings["demo_batch_size"] else []
-    return HERAgent(env, demo=demo, seed=seed, **settings)
+    agent_class = TwoGoals if "clone_relabel" in settings else HERAgent
+    return agent_class(env, demo=demo, seed=seed, **settings)
 
 
 def train(arm: str, seed: int) -> dict[str, Any]:
@@ -72,6 +132,10 @@ def train(arm: str, seed: int) -> dict[str, Any]:
         name = f"BitFlip{agent.act_dim}-v0"
         steps = BIT_EPISODES * agent.act_dim
         return trained(agent, steps, 1, lambda agent: successes(agent, name, PANEL))
+    if arm in CLONES:  # the steps of its curve are updates
+        row = trained(agent, *CLONES[arm], lambda agent: successes(agent, PICK_AND_PLACE, CURVE))
+        final = successes(agent, PICK_AND_PLACE, PANEL).astype(int).tolist()
+        return row | losses_of(agent) | {"final": final, "panel": {}}
     episodes, panel = ARM_KINDS[arm][0], {}
 
     def measure(agent):

@@ -50,28 +50,28 @@ def fingerprint(agent, steps: int) -> dict[str, dict[str, float]]:
     """Train an agent's first updates and return what they led to.
 
     Args:
-        agent: a new one.
+        agent: a new one, or a clone.
         steps: it makes no more of them.
 
     Returns:
-        for each number of updates the last losses, the distance of each network's weights from
-        where they started, and the sum of three exploring actions: at first all are random, so
-        nothing else would tell one noise from another.
+        for each number of updates the last losses, how far each network's weights are from their
+        start, and the sum of three exploring actions, which alone tells one noise from another.
     """
     networks = {name: each.network for name, each in agent.learners.items()}
     networks |= {f"slow {name}": each.slow for name, each in agent.followers.items()}
     first, found = {name: flat(network) for name, network in networks.items()}, {}
     for count in UPDATES:
+        if hasattr(agent, "pretrain"):  # updates before the first step
+            agent.learn_from_demos(min(count, agent.pretrain))
         while agent.updates < count and agent.total_steps < steps:
             agent.train(1, 0)
         if agent.updates == count:
             numbers = {name: values[-1] for name, values in agent.history.losses.items()}
             numbers |= {f"moved {n}": (flat(networks[n]) - first[n]).norm().item() for n in first}
-            noise = copy.deepcopy(agent.noise)  # looked at, and put back
-            numbers["explores"] = sum(
-                float(agent.explore(agent.obs_dim * [0.1])[0]) for _ in range(3)
-            )
-            agent.noise = noise
+            if hasattr(agent, "noise"):  # looked at, and put back; a clone has none
+                noise, obs = copy.deepcopy(agent.noise), agent.obs_dim * [0.1]
+                numbers["explores"] = sum(float(agent.explore(obs)[0]) for _ in range(3))
+                agent.noise = noise
             found[str(count)] = {name: float(f"{x:.7g}") for name, x in numbers.items()}
     return found
 

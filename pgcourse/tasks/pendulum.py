@@ -1,6 +1,7 @@
 """The best possible control of Pendulum-v1, by value iteration on a grid of its two states."""
 
 import math
+from contextlib import closing
 from functools import lru_cache
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from pgcourse import checks
+from pgcourse.tasks.envs import make_env
 
 STEPS, MAX_SPEED, MAX_TORQUE, DT = 200, 8.0, 2.0, 0.05  # as in gymnasium's Pendulum-v1
 
@@ -42,7 +44,9 @@ def interpolate(value: Tensor, angle: Tensor, velocity: Tensor) -> Tensor:
     return grid_sample(value[None, None], points[None], align_corners=True)[0, 0]
 
 
-def optimal_q(value: Tensor, angle: Tensor, velocity: Tensor, torque: Tensor, gamma: float):
+def optimal_q(
+    value: Tensor, angle: Tensor, velocity: Tensor, torque: Tensor, gamma: float
+) -> Tensor:  # fmt: skip
     """Return reward + γ · value of the next state for every torque, 03 Eq. 12.
 
     Args:
@@ -108,10 +112,37 @@ class OptimalAgent:
         self.to_go = STEPS
 
     def policy(self, obs: np.ndarray) -> np.ndarray:
-        """Return the best actions with `to_go` steps left: (B, 3) to (B, 1), in [-1, 1]."""
+        """Return the best actions with `to_go` steps left: (B, 3) to (B, 1)."""
         self.to_go = (self.to_go - 1) % STEPS
-        cos, sin, velocity = torch.from_numpy(np.atleast_2d(np.asarray(obs, dtype=np.float32))).T
+        rows = np.atleast_2d(np.asarray(obs, dtype=np.float32))
+        cos, sin, velocity = torch.from_numpy(rows).T
         value, angle = self.values[self.to_go], torch.atan2(sin, cos)
         q = optimal_q(value, angle, velocity, self.torque, self.gamma)
         best = self.torque[q.argmax(dim=1, keepdim=True)] / MAX_TORQUE
         return best.numpy().reshape(*np.shape(obs)[:-1], 1)
+
+
+def swing(player, angle: float, velocity: float) -> np.ndarray:
+    """Return an episode of the pendulum that starts in a chosen state, (200, 4).
+
+    Args:
+        player: anything with `policy(obs)`, from (3,) to an action (1,).
+        angle, velocity: of the start; 0 is up (rad), at most 8 either way (rad/s).
+
+    Returns:
+        a row for each step: angle and velocity before it, torque (N m), reward.
+
+    Raises:
+        TypeError, ValueError: a number that is not finite, or too fast.
+    """
+    start = checks.real("angle", angle), checks.real("velocity", velocity, -MAX_SPEED, MAX_SPEED)
+    with closing(make_env("Pendulum-v1")) as env:
+        env.reset(seed=0)
+        env.unwrapped.state = np.array(start)
+        obs, rows = np.array([np.cos(angle), np.sin(angle), velocity], dtype=np.float32), []
+        for _ in range(STEPS):
+            before = env.unwrapped.state
+            obs, reward, *_ = env.step(player.policy(obs))
+            wrapped = (before[0] + np.pi) % (2 * np.pi) - np.pi
+            rows.append((wrapped, before[1], env.unwrapped.last_u, reward))
+    return np.array(rows, dtype=np.float64)

@@ -8,8 +8,7 @@ import gymnasium as gym
 import nbformat
 import pytest
 
-from pgcourse import soft_update
-from pgcourse.exercises import ddpg as exercises
+from pgcourse.exercises import ddpg_limit, ddpg_update
 
 SOLUTIONS = Path(__file__).parents[2] / "notebooks" / "solutions" / "03_ddpg.ipynb"
 NOTEBOOK = nbformat.read(SOLUTIONS, as_version=4)
@@ -23,20 +22,30 @@ def no_pictures(monkeypatch):
     monkeypatch.setattr("pgcourse.display.plots.display", lambda *_, **__: None)
 
 
+@pytest.fixture
+def short_training(monkeypatch):
+    """The answers train for a moment; the notebook as a whole trains for real."""
+    monkeypatch.setattr(ddpg_update, "STEPS", 70)
+    monkeypatch.setattr(ddpg_update, "GOAL", -3_000.0)
+
+
 def run(exercise, answer, needs=()):
     """Run an answer and then the check of an exercise, as the notebook would."""
-    names = {"soft_update": soft_update}  # some answers import it
+    names = {}
     exec(CODE["ddpg-imports"], names)
-    for before in ("03-picture", "04-picture"):
-        if before.startswith(exercise[:2]):
-            exec(CODE[f"ddpg-{before}"], names)
+    if exercise == "06":
+        exec(CODE["ddpg-06-picture"], names)
     for other in needs:
         exec(CODE[f"ddpg-{other}-answer"], names)
     exec(textwrap.dedent(answer), names)
     exec(CODE[f"ddpg-{exercise}-check"], names)
 
 
-NEEDS = {"15-agent": ("15-target", "15-critics"), "16-buffer": ("16-formulas",)}
+NEEDS = {
+    "04-agent": ("04",),
+    "11-agent": ("11-target", "11-critics"),
+    "12-buffer": ("12-formulas",),
+}
 
 RIGHT, WRONG = {}, {}
 
@@ -59,85 +68,22 @@ WRONG["01"] = {
     "text": ("y_running, y_truncated, y_terminated = 'a', -51.5, -2", "should be a number"),
     "zero": ("y_running, y_truncated, y_terminated = -51.5, -51.5, 0", "put d = 1"),
 }
-RIGHT["02"] = {
-    "int": "updates = 460",
-    "float": "updates = np.ceil(np.log(0.1) / np.log(0.995))",
-    "loop": """
-        slow, fast, updates = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1), 0
-        torch.nn.init.zeros_(slow.weight)
-        torch.nn.init.ones_(fast.weight)
-        while slow.weight.item() < 0.9:
-            soft_update(slow, fast, 0.005)
-            updates += 1""",
-}
-WRONG["02"] = {
-    "linear": ("updates = 180", "what is left"),
-    "ten percent": ("updates = 21", "10% of the way"),
-    "not whole": ("updates = np.log(0.1) / np.log(0.995)", "whole numbers"),
-    "one short": ("updates = 459", "one update is missing"),
-    "one over": ("updates = 461", "update before"),
-    "half-life": ("updates = 138", "49.93% of the way is covered: not enough"),
-    "far": ("updates = 900", "more than 90%"),
-}
-RIGHT["03"] = {
-    "exact": "tau = 0.02",
-    "half-life": "tau = 1 - 0.5 ** (1 / 34)",
-    "tail": "tau = 1 - (1 - 0.87) ** (1 / 100)",
-    "tensor": "tau = torch.tensor(0.0205)",
-}
-WRONG["03"] = {
-    "half-life": ("tau = 35", "Eq. 10 turns it"),
-    "linear": ("tau = 0.5 / 34", "divided 0.5"),
-    "inverse": ("tau = 1 / 34", "are not the half-life"),
-    "chapter's": ("tau = 0.005", "the picture shows"),
-    "large": ("tau = 0.05", "the picture shows"),
-}
 PICTURES = "kinds = dict(zip(kinds_of, {!r}))"
 NAMES = "kinds_of = ['saturating warm-up', 'large init_w', 'biased noise', 'white noise']\n"
-RIGHT["04"] = {
+RIGHT["06"] = {
     "dict": NAMES + PICTURES.format("CBAD"),
     "other order": "kinds = {'white noise': 'D', 'biased noise': 'A', 'large init_w': 'B', "
     "'saturating warm-up': 'C'}",
     "from the counts": NAMES + "kinds = dict(zip(kinds_of, sorted('CBAD', "
     "key=lambda k: [277, 730, 0, 0].index(counts[k][0]) + (k == 'D'))))",
 }
-WRONG["04"] = {
+WRONG["06"] = {
     "ends": (NAMES + PICTURES.format("BCAD"), "half of all go to the two ends"),
     "humps": (NAMES + PICTURES.format("CBDA"), "pushes one way"),
     "white at ends": (NAMES + PICTURES.format("DBAC"), "full at its ends"),
     "biased at ends": (NAMES + PICTURES.format("ACBD"), "can't do that"),
     "twice": (NAMES + PICTURES.format("CCAD"), "one kind"),
     "lower case": (NAMES + PICTURES.format("cbad"), "one of A, B, C, D"),
-}
-RIGHT["05"] = {
-    "array": """
-        def newest_rows(stored, n, size):
-            return np.arange(stored - n, stored) % size""",
-    "list": """
-        def newest_rows(stored, n, size):
-            return [k % size for k in range(stored - n, stored)]""",
-    "backwards": """
-        def newest_rows(stored, n, size):
-            rows, row = [], (stored - 1) % size
-            for _ in range(n):
-                rows.insert(0, row)
-                row = row - 1 if row > 0 else size - 1
-            return torch.tensor(rows)""",
-}
-WRONG["05"] = {
-    "shifted": (
-        "newest_rows = lambda s, n, size: np.arange(s - n + 1, s + 1) % size",
-        "written next",
-    ),
-    "reversed": (
-        "newest_rows = lambda s, n, size: np.arange(s - 1, s - n - 1, -1) % size",
-        "order",
-    ),
-    "no wrap": ("newest_rows = lambda s, n, size: np.arange(s - n, s)", "the last row is 4"),
-    "negative": ("newest_rows = lambda s, n, size: s % size - n + np.arange(n)", "negative row"),
-    "first": ("newest_rows = lambda s, n, size: np.arange(n)", "the newest are"),
-    "one": ("newest_rows = lambda s, n, size: (s - 1) % size", "shape"),
-    "crash": ("newest_rows = lambda s, n: 0", "raised TypeError"),
 }
 HALF = """
     def half_life_update(target, source, half_life):
@@ -146,7 +92,7 @@ HALF = """
             k: v + tau * (source[k] - v) if v.is_floating_point() else source[k]
             for k, v in target.items()
         }}"""
-RIGHT["06"] = {
+RIGHT["02"] = {
     "power": HALF.format(tau="1 - 0.5 ** (1 / half_life)"),
     "exp": HALF.format(tau="-np.expm1(-np.log(2) / half_life)"),
     "tensor": HALF.format(tau="1 - torch.exp2(torch.tensor(-1 / half_life))"),
@@ -160,7 +106,7 @@ RIGHT["06"] = {
                     new[name].copy_(source[name])
             return new""",
 }
-WRONG["06"] = {
+WRONG["02"] = {
     "1 / h": (HALF.format(tau="1 / half_life"), "1 / half_life is not"),
     "0.5 / h": (HALF.format(tau="0.5 / half_life"), "0.5 / half_life"),
     "log 2 / h": (HALF.format(tau="np.log(2) / half_life"), "long half-lives"),
@@ -215,117 +161,19 @@ WRONG["07"] = {
         "changes its arguments",
     ),
 }
-RIGHT["08-number"] = {
+RIGHT["03-number"] = {
     "formula": "sigma_white = 0.2 / (0.15 * 1.85) ** 0.5",
     "rounded": "sigma_white = 0.38",
     "simulated": """
-        noise = exercise.OUNoise(1, seed=0)
+        noise = optional.OUNoise(1, seed=0)
         trace = [noise.sample()[0] for _ in range(200_000)]
         sigma_white = np.std(trace[100:])""",
 }
-WRONG["08-number"] = {
+WRONG["03-number"] = {
     "variance": ("sigma_white = 0.04 / (0.15 * 1.85)", "variance"),
     "push": ("sigma_white = 0.2", "one push"),
     "theta": ("sigma_white = 0.2 / 0.15", "20,000 copies"),
     "root theta": ("sigma_white = 0.2 / (2 * 0.15) ** 0.5", "20,000 copies"),
-}
-ADAM = """
-    class PlainAdam(DDPGAgent):
-        def make_optimizer(self, network, lr):
-            return {}"""
-RIGHT["09"] = {
-    "plain": ADAM.format("torch.optim.Adam(network.parameters(), lr=lr)"),
-    "fused": ADAM.format("torch.optim.Adam(list(network.parameters()), lr, fused=True)"),
-    "groups": ADAM.format("torch.optim.Adam([{'params': network.parameters(), 'lr': lr}])"),
-    "changed": """
-        class PlainAdam(DDPGAgent):
-            def make_optimizer(self, network, lr):
-                optimizer = super().make_optimizer(network, lr)
-                for group in optimizer.param_groups:
-                    group["amsgrad"] = False
-                return optimizer""",
-}
-WRONG["09"] = {
-    "amsgrad": (ADAM.format("super().make_optimizer(network, lr)"), "still AMSGrad"),
-    "default rate": (ADAM.format("torch.optim.Adam(network.parameters())"), "argument lr"),
-    "sgd": (ADAM.format("torch.optim.SGD(network.parameters(), lr)"), "got SGD"),
-    "actor": (ADAM.format("torch.optim.Adam(self.actor.parameters(), lr)"), "critic's optimiser"),
-    "decay": (
-        ADAM.format("torch.optim.Adam(network.parameters(), lr, weight_decay=0.01)"),
-        "decay",
-    ),
-    "no subclass": ("class PlainAdam: pass", "Derive from DDPGAgent"),
-}
-RIGHT["09-ratio"] = {
-    "formula": "ratio = 100 * np.sqrt(1 - 0.999**1000)",
-    "rounded": "ratio = 80",
-    "simulated": """
-        v, largest = 0.0, 0.0
-        for gradient in [1.0] * 1_000 + [0.01] * 20_000:
-            v += 0.001 * (gradient**2 - v)
-            largest = max(largest, v)
-        ratio = torch.tensor((largest / v) ** 0.5)""",
-}
-WRONG["09-ratio"] = {
-    "hundred": ("ratio = 100", "has not"),
-    "squared": ("ratio = (1 - 0.999**1000) / 0.01**2", "root"),
-    "inverse": ("ratio = 1 / 79.5", "Upside down"),
-    "one": ("ratio = 1", "still remembers"),
-    "other": ("ratio = 63", "largest mean of squares"),
-}
-WARM = """
-    class SaturatingWarmUp(DDPGAgent):
-        def select_action(self, obs):
-            if self.total_steps < self.initial_random_steps:
-                return {}
-            return super().select_action(obs)"""
-RIGHT["10"] = {
-    "clip": WARM.format("np.clip(self.rng.uniform(-2, 2, self.act_dim), -1, 1).astype(np.float32)"),
-    "doubled": WARM.format("np.clip(2 * super().select_action(obs), -1, 1)"),
-    "coin": WARM.format(
-        "np.float32(self.rng.choice([-1, 1, self.rng.uniform(-1, 1)], 1, p=[0.25, 0.25, 0.5]))"
-    ),
-    "whole": """
-        class SaturatingWarmUp(DDPGAgent):
-            def select_action(self, obs):
-                if self.total_steps < self.initial_random_steps:
-                    action = 4 * self.rng.random(self.act_dim) - 2
-                else:
-                    action = self.policy(obs) + self.noise.sample()
-                return np.minimum(np.maximum(action, -1), 1).astype("float32")""",
-}
-WRONG["10"] = {
-    "plain": (WARM.format("super().select_action(obs)"), "No action is saturated"),
-    "no clip": (WARM.format("2 * super().select_action(obs)"), "clip it"),
-    "numpy": (
-        WARM.format("np.clip(np.random.uniform(-2, 2, 1), -1, 1).astype(np.float32)"),
-        "self.rng",
-    ),
-    "float64": (WARM.format("np.clip(self.rng.uniform(-2, 2, 1), -1, 1)"), "float32"),
-    "signs": (WARM.format("np.sign(self.rng.uniform(-2, 2, 1)).astype(np.float32)"), "100%"),
-    "always": (
-        """
-        class SaturatingWarmUp(DDPGAgent):
-            def select_action(self, obs):
-                return np.clip(self.rng.uniform(-2, 2, 1), -1, 1).astype(np.float32)""",
-        "After the warm-up",
-    ),
-    "scalar": (WARM.format("np.clip(self.rng.uniform(-2, 2), -1, 1)"), "shape"),
-}
-RIGHT["10-numbers"] = {
-    "formula": "share, deviation = 1 / 2, (2 / 3) ** 0.5",
-    "rounded": "share, deviation = 0.5, 0.82",
-    "simulated": """
-        a = np.clip(np.random.default_rng(1).uniform(-2, 2, 100_000), -1, 1)
-        share, deviation = (np.abs(a) == 1).mean(), a.std()""",
-}
-WRONG["10-numbers"] = {
-    "one end": ("share, deviation = 0.25, 0.82", "two"),
-    "percent": ("share, deviation = 50, 0.82", "fraction"),
-    "variance": ("share, deviation = 0.5, 2 / 3", "variance"),
-    "uniform": ("share, deviation = 0.5, 0.577", "uniform actions in \\[-1, 1\\]"),
-    "before": ("share, deviation = 0.5, 1.155", "before clipping"),
-    "other": ("share, deviation = 0.5, 0.7", "mean of the squares"),
 }
 LARGE = """
     class LargeActor(DDPGAgent):
@@ -341,7 +189,7 @@ SOUND = {
     "learner": "self.learner(self.actor, self.actor_lr, self.actor_objective)",
     "follower": "Follower(self.actor_target, self.actor)",
 }
-RIGHT["11"] = {
+RIGHT["08"] = {
     "anew": LARGE.format(**SOUND),
     "in place": """
         class LargeActor(DDPGAgent):
@@ -354,34 +202,40 @@ RIGHT["11"] = {
     "in build": LARGE.format(**SOUND)
     .replace("__init__(self, *args, **options)", "build(self)")
     .replace("__init__(*args, **options)", "build()"),
+    "thawed": LARGE.format(**SOUND | {"target": "copy.deepcopy(self.actor)"}),
     "state": LARGE.format(**SOUND | {"target": "Actor(3, 1).requires_grad_(False)"})
     + "\n            self.actor_target.load_state_dict(self.actor.state_dict())",
 }
-WRONG["11"] = {
+WRONG["08"] = {
     "small": (LARGE.format(**SOUND | {"actor": "Actor(3, 1)"}), "the old one"),
     "other size": (LARGE.format(**SOUND | {"actor": "Actor(3, 1, 1.0)"}), "should start in ±3"),
-    "old target": (LARGE.format(**SOUND | {"target": "self.actor_target"}), "old actor: make"),
-    "same": (LARGE.format(**SOUND | {"target": "self.actor"}), "the actor itself"),
+    "old target": (
+        LARGE.format(**SOUND | {"target": "self.actor_target"}),
+        "copy of the new actor",
+    ),
+    "same": (LARGE.format(**SOUND | {"target": "self.actor"}), "actor itself"),
     "own weights": (
         LARGE.format(**SOUND | {"target": "Actor(3, 1, 3.0).requires_grad_(False)"}),
-        "other weights",
+        "copy of the new actor",
     ),
-    "gradients": (LARGE.format(**SOUND | {"target": "copy.deepcopy(self.actor)"}), "gradients"),
-    "old learner": (LARGE.format(**SOUND | {"learner": "self.learners['actor']"}), "still steps"),
+    "old learner": (
+        LARGE.format(**SOUND | {"learner": "self.learners['actor']"}),
+        "should step the weights of the new actor",
+    ),
     "rate": (
         LARGE.format(**SOUND | {"learner": "self.learner(self.actor, 1e-3, self.actor_objective)"}),
-        "not actor_lr",
+        "at its own rate",
     ),
     "old follower": (
         LARGE.format(**SOUND | {"follower": "self.followers['actor']"}),
-        "still moves the old",
+        "should move the new actor_target",
     ),
     "follows another": (
         LARGE.format(**SOUND | {"follower": "Follower(self.actor_target, self.critic)"}),
-        "does not follow",
+        "should follow the new actor",
     ),
 }
-RIGHT["12"] = {
+RIGHT["09"] = {
     "forwards": """
         def n_step_target(reward, next_q, terminated, truncated, gamma):
             B, n = reward.shape
@@ -418,8 +272,8 @@ RIGHT["12"] = {
                 out.append(y)
             return torch.tensor(out)""",
 }
-FORWARDS = RIGHT["12"]["forwards"]
-WRONG["12"] = {
+FORWARDS = RIGHT["09"]["forwards"]
+WRONG["09"] = {
     "bootstraps an end": (FORWARDS.replace(" & ~terminated[:, k])", ")"), "through step 1"),
     "truncation cuts": (
         FORWARDS.replace(" & ~terminated[:, k])", " & ~(terminated | truncated)[:, k])"),
@@ -460,7 +314,7 @@ WINDOWS = """
     def sample_windows(ring, stored, n, batch_size, rng):
         size = len(ring)
         {}"""
-RIGHT["13"] = {
+RIGHT["10"] = {
     "numbers": WINDOWS.format("""low = max(0, stored - size)
         first = rng.integers(low, stored - n + 1, batch_size)
         return ring[(first[:, None] + np.arange(n)) % size]"""),
@@ -473,7 +327,7 @@ RIGHT["13"] = {
         j = np.floor(rng.random((batch_size, 1)) * (filled - n + 1)).astype(int)
         return torch.from_numpy(ring.take((oldest + j + np.arange(n)) % size, axis=0))"""),
 }
-WRONG["13"] = {
+WRONG["10"] = {
     "seam": (
         WINDOWS.format("""first = rng.integers(min(stored, size), size=(batch_size, 1))
         return ring[(first + np.arange(n)) % min(stored, size)]"""),
@@ -526,6 +380,222 @@ WRONG["13"] = {
     ),
     "flat": (WINDOWS.format("return ring[rng.integers(size, size=batch_size)]"), "shape"),
 }
+UPDATE = """
+    def ddpg_update(nets, batch, gamma, tau):
+        with torch.no_grad():
+            next_action = nets.actor_target(batch.next_obs)
+            next_q = nets.critic_target(batch.next_obs, next_action)
+            y = batch.reward + gamma * (1 - batch.terminated) * next_q
+        q = nets.critic(batch.obs, batch.action)
+        loss_q = ((q - y) ** 2).mean()
+        nets.critic_optimizer.zero_grad()
+        loss_q.backward()
+        nets.critic_optimizer.step()
+        loss_mu = -nets.critic(batch.obs, nets.actor(batch.obs)).mean()
+        nets.actor_optimizer.zero_grad()
+        loss_mu.backward()
+        nets.actor_optimizer.step()
+        with torch.no_grad():
+            for p, k in zip(nets.actor_target.parameters(), nets.actor.parameters()):
+                p += tau * (k - p)
+            for p, k in zip(nets.critic_target.parameters(), nets.critic.parameters()):
+                p += tau * (k - p)
+        return loss_q.item(), loss_mu.item()"""
+
+
+def lines(source, first, last):
+    """The lines of a source from the one that starts with `first` to the one with `last`."""
+    rows = source.splitlines()
+    a, b = (next(k for k, r in enumerate(rows) if r.strip().startswith(x)) for x in (first, last))
+    return "\n".join(rows[a : b + 1]) + "\n"
+
+
+CRITIC = lines(UPDATE, "nets.critic_optimizer.zero", "nets.critic_optimizer.step")
+ACTOR = lines(UPDATE, "loss_mu =", "nets.actor_optimizer.step")
+MOVE = UPDATE[UPDATE.index("        with torch.no_grad():\n            for") :]
+MOVE = MOVE[: MOVE.index("        return")]
+RIGHT["04"] = {
+    "by hand": UPDATE,
+    "the course's functions": """
+        def ddpg_update(nets, batch, gamma, tau):
+            obs, action, reward, next_obs, terminated = batch
+            next_q = nets.critic_target(next_obs, nets.actor_target(next_obs))
+            y = td_target(reward, next_q, terminated, gamma)
+            first = critic_loss(nets.critic(obs, action), y)
+            for p, g in zip(nets.critic.parameters(),
+                            torch.autograd.grad(first, list(nets.critic.parameters()))):
+                p.grad = g
+            nets.critic_optimizer.step()
+            nets.critic.requires_grad_(False)
+            nets.actor.zero_grad()
+            second = actor_loss(nets.critic(obs, nets.actor(obs)))
+            second.backward()
+            nets.actor_optimizer.step()
+            nets.critic.requires_grad_(True)
+            soft_update(nets.critic_target, nets.critic, tau)
+            soft_update(nets.actor_target, nets.actor, tau)
+            return [first, second]""",
+    "whole state": UPDATE[: UPDATE.index("        with torch.no_grad():\n            for")]
+    + """
+        for slow, fast in ((nets.actor_target, nets.actor), (nets.critic_target, nets.critic)):
+            new = fast.state_dict()
+            slow.load_state_dict(
+                {k: (1 - tau) * v + tau * new[k] for k, v in slow.state_dict().items()}
+            )
+        return loss_q.detach(), loss_mu.detach()""",
+    "rows": UPDATE.replace(
+        "y = batch.reward + gamma * (1 - batch.terminated) * next_q",
+        "y = torch.where(batch.terminated > 0, batch.reward, batch.reward + gamma * next_q)",
+    ).replace("((q - y) ** 2).mean()", "torch.nn.functional.mse_loss(q, y)"),
+}
+
+
+def slip(was, now, hint):
+    """A wrong answer: the right one with something else in a place of it."""
+    assert was in UPDATE, was
+    return UPDATE.replace(was, now), hint
+
+
+WRONG["04"] = {
+    "leak": (
+        UPDATE.replace("with torch.no_grad():\n            next_a", "if True:\n            next_a"),
+        "flows into the slow copies",
+    ),
+    "fast target": slip("nets.critic_target(b", "nets.critic(b", "takes the fast critic"),
+    "fast actor": slip("nets.actor_target(b", "nets.actor(b", "the fast actor's"),
+    "truncation cuts": slip(
+        "(1 - batch.terminated)",
+        "(1 - batch.terminated - batch.truncated)",
+        "cut the bootstrap at time limits",
+    ),
+    "truncation alone": slip("batch.terminated", "batch.truncated", "in the place of terminated"),
+    "no flag": slip(" * (1 - batch.terminated)", "", "terminated is missing"),
+    "upside down": slip("(1 - batch.terminated)", "batch.terminated", "upside down"),
+    "no gamma": slip("gamma * (", "(", "γ is missing"),
+    "own gamma": slip("gamma * (", "0.99 * (", "gamma is an argument"),
+    "obs": (
+        UPDATE.replace("batch.next_obs", "batch.obs"),
+        "the target looks at obs",
+    ),
+    "matrix": slip("((q - y)", "((q[:, None] - y)", "make a matrix"),
+    "sum": slip("** 2).mean()", "** 2).sum()", "critic's loss: take the mean"),
+    "half": slip("((q - y) ** 2)", "(0.5 * (q - y) ** 2)", "without a half"),
+    "another target": slip("batch.reward +", "2 * batch.reward +", "The critic's loss is another"),
+    "no step": slip("nets.critic_optimizer.step()", "pass", "The critic did not move"),
+    "uphill": slip("loss_q.backward()", "(-loss_q).backward()", "critic moves up that loss"),
+    "joint loss": (
+        UPDATE.replace(
+            "        loss_q.backward()\n",
+            "        (loss_q - nets.critic(batch.obs, nets.actor(batch.obs)).mean()).backward()\n",
+        ),
+        "Does another loss reach it",
+    ),
+    "critic goes down the actor's loss": (
+        UPDATE.replace(
+            "        nets.actor_optimizer.step()\n",
+            "        nets.actor_optimizer.step()\n        nets.critic_optimizer.step()\n",
+        ),
+        "Does another loss reach it",
+    ),
+    "no zero_grad": slip(
+        "nets.critic_optimizer.zero_grad()", "pass", "gradients of an earlier loss are left"
+    ),
+    "no zero_grad of the actor": slip(
+        "nets.actor_optimizer.zero_grad()", "pass", "actor's first step is right"
+    ),
+    "sign": slip("loss_mu = -nets", "loss_mu = nets", "minus the mean"),
+    "sign of the step": slip("loss_mu.backward()", "(-loss_mu).backward()", "actor moves up"),
+    "order": (UPDATE.replace(ACTOR, "").replace(CRITIC, ACTOR + CRITIC), "order"),
+    "both losses first": (
+        UPDATE.replace(CRITIC, "").replace(
+            "        nets.actor_optimizer.zero_grad()\n",
+            CRITIC + "        nets.actor_optimizer.zero_grad()\n",
+        ),
+        "order. The critic learns first",
+    ),
+    "stored action": slip("nets.actor(batch.obs)", "batch.action", "no gradient reaches the actor"),
+    "slow critic": slip("loss_mu = -nets.critic(", "loss_mu = -nets.critic_target(", "fast critic"),
+    "critic's slow copy stays": slip(
+        "in zip(nets.critic_target",
+        "in [] and zip(nets.critic_target",
+        "critic_target did not move",
+    ),
+    "actor's slow copy stays": slip(
+        "in zip(nets.actor_target", "in [] and zip(nets.actor_target", "actor_target did not move"
+    ),
+    "slow copies first": (
+        UPDATE.replace(MOVE, "").replace(
+            "        with torch.no_grad():\n            next",
+            MOVE + "        with torch.no_grad():\n            next",
+        ),
+        "the slow copies move last",
+    ),
+    "slow copies before the steps": (
+        UPDATE.replace(MOVE, "").replace(CRITIC, MOVE + CRITIC),
+        "weights of before the update",
+    ),
+    "copied": slip("p += tau * (k - p)", "p.copy_(k)", "became a copy"),
+    "tau the other way": slip("p += tau * (k - p)", "p += (1 - tau) * (k - p)", "keeps τ"),
+    "own tau": slip("p += tau *", "p += 0.005 *", "argument tau"),
+    "away": slip("tau * (k - p)", "tau * (p - k)", "moves away"),
+    "in place": (
+        UPDATE.replace("with torch.no_grad():\n            for", "if True:\n            for"),
+        "inside torch.no_grad",
+    ),
+    "swapped": slip(
+        "return loss_q.item(), loss_mu.item()",
+        "return loss_mu.item(), loss_q.item()",
+        "comes first",
+    ),
+    "one number": slip(", loss_mu.item()", "", "two numbers"),
+    "crash": slip("batch.reward", "batch.rewards", "raised AttributeError"),
+}
+MY = """
+    class MyAgent(DDPGAgent):
+        def update(self, batch):
+            {}"""
+PAIR = "loss_q, loss_mu = ddpg_update(exercise.parts(self), batch, self.gamma, self.tau)\n"
+RIGHT["04-agent"] = {
+    "pair": MY.format(PAIR + " " * 12 + 'return {"critic_loss": loss_q, "actor_loss": loss_mu}'),
+    "zip": MY.format(
+        "found = ddpg_update(exercise.parts(self), batch, self.gamma, self.tau)\n            "
+        'return dict(zip(("critic_loss", "actor_loss"), found))'
+    ),
+    "own parts": """
+    class MyAgent(DDPGAgent):
+        def build(self):
+            super().build()
+            self.steps = [self.learners[name].optimizer for name in ("actor", "critic")]
+
+        def update(self, batch):
+            nets = exercise.Parts(
+                self.actor, self.critic, self.actor_target, self.critic_target, *self.steps
+            )
+            first, second = ddpg_update(nets, batch, self.gamma, self.tau)
+            return {"actor_loss": second, "critic_loss": first}""",
+}
+WRONG["04-agent"] = {
+    "own numbers": (
+        RIGHT["04-agent"]["pair"].replace("self.gamma, self.tau", "0.99, self.tau"),
+        "gamma is an argument",
+    ),
+    "own tau": (
+        RIGHT["04-agent"]["pair"].replace("self.gamma, self.tau", "self.gamma, 0.005"),
+        "argument tau",
+    ),
+    "twice": (
+        MY.format("super().update(batch)\n            " + PAIR)
+        + '            return {"critic_loss": loss_q, "actor_loss": loss_mu}',
+        "The critic's loss is another",
+    ),
+    "pair": (MY.format(PAIR + "            return loss_q, loss_mu"), "return a dict"),
+    "names": (
+        MY.format(PAIR + '            return {"critic": loss_q, "actor": loss_mu}'),
+        "return a dict",
+    ),
+    "no update": ("class MyAgent(DDPGAgent): pass", "does not override"),
+    "no agent": ("class MyAgent: pass", "Derive from DDPGAgent"),
+}
 FATAL = """
     class FatalLimit(gym.Env):
         def __init__(self):
@@ -538,7 +608,7 @@ FATAL = """
 
         def step(self, action):
             {step}"""
-RIGHT["14"] = {
+RIGHT["05"] = {
     "take the money": FATAL.format(
         n=2,
         step="""if self.obs == 0 and action == 1:
@@ -572,7 +642,7 @@ RIGHT["14"] = {
             return self.obs, 1.0, self.obs == 21, False, {}""",
     ),
 }
-WRONG["14"] = {
+WRONG["05"] = {
     "nothing tempts": (
         FATAL.format(n=1, step="return 0, 1.0, False, False, {}"),
         "best action stays the best",
@@ -580,6 +650,13 @@ WRONG["14"] = {
     "ends early": (
         FATAL.format(n=1, step="return 0, 1.0, True, False, {}"),
         "No random episode reaches",
+    ),
+    "an offer in every step": (
+        FATAL.format(
+            n=1,
+            step="""return 0, 40.0 if action == 1 else 1.0, bool(action), False, {}""",
+        ),
+        "Offer an end once",
     ),
     "too cheap": (
         FATAL.format(
@@ -631,7 +708,7 @@ WRONG["14"] = {
     "old gym": (FATAL.format(n=1, step="return 0, 1.0, False, {}"), "step should return"),
 }
 CLIPPED = "clipped_target = lambda reward, next_q, terminated, gamma: "
-RIGHT["15-target"] = {
+RIGHT["11-target"] = {
     "td_target": CLIPPED + "td_target(reward, next_q.amin(dim=0), terminated, gamma)",
     "min": CLIPPED + "(reward + gamma * (1 - terminated) * next_q.min(dim=0).values).detach()",
     "loop": """
@@ -642,7 +719,7 @@ RIGHT["15-target"] = {
             with torch.no_grad():
                 return reward + gamma * (1 - terminated) * smallest""",
 }
-WRONG["15-target"] = {
+WRONG["11-target"] = {
     "max": (CLIPPED + "td_target(reward, next_q.amax(dim=0), terminated, gamma)", "larger"),
     "mean": (CLIPPED + "td_target(reward, next_q.mean(dim=0), terminated, gamma)", "mean"),
     "abs": (
@@ -686,8 +763,10 @@ ADAM2 = """Learner(
             )"""
 STATE = """Critic(4).requires_grad_(False)
             self.critic2_target.load_state_dict(self.critic2.state_dict())"""
-RIGHT["15-critics"] = {
+RIGHT["11-critics"] = {
     "copy": TWIN.format(**TWO),
+    "thawed": TWIN.format(**TWO | {"target": "copy.deepcopy(self.critic2)"}),
+    "slow_copy": TWIN.format(**TWO | {"target": "slow_copy(self.critic2)"}),
     "adam": "from pgcourse.agents.off_policy import Learner\n"
     + textwrap.dedent(TWIN.format(**TWO | {"learner": ADAM2})),
     "state": TWIN.format(**TWO | {"target": STATE}),
@@ -695,19 +774,21 @@ RIGHT["15-critics"] = {
     .replace("build(self)", "__init__(self, *args, **options)")
     .replace("build()", "__init__(*args, **options)"),
 }
-WRONG["15-critics"] = {
+WRONG["11-critics"] = {
     "alike": (TWIN.format(**TWO | {"critic": "copy.deepcopy(self.critic)"}), "start with equal"),
     "same": (TWIN.format(**TWO | {"critic": "self.critic"}), "another name"),
     "same target": (TWIN.format(**TWO | {"target": "self.critic2"}), "critic2 itself"),
-    "other target": (TWIN.format(**TWO | {"target": "self.critic_target"}), "copy of critic2"),
-    "gradients": (TWIN.format(**TWO | {"target": "copy.deepcopy(self.critic2)"}), "requires_grad_"),
+    "other target": (
+        TWIN.format(**TWO | {"target": "self.critic_target"}),
+        "copy of the new critic2",
+    ),
     "optimiser": (
         TWIN.format(**TWO | {"learner": TWO["learner"].replace("self.critic2,", "self.critic,")}),
-        "weights of critic2",
+        "weights of the new critic2",
     ),
     "rate": (
         TWIN.format(**TWO | {"learner": TWO["learner"].replace("critic_lr", "actor_lr")}),
-        "at critic_lr",
+        "at its own rate",
     ),
     "objective": (
         TWIN.format(**TWO | {"learner": TWO["learner"].replace("critic2_obj", "critic_obj")}),
@@ -730,11 +811,11 @@ WRONG["15-critics"] = {
     ),
     "old target": (
         TWIN.format(**TWO | {"follower": "Follower(self.critic_target, self.critic2)"}),
-        "should move critic2_target",
+        "should move the new critic2_target",
     ),
     "old critic": (
         TWIN.format(**TWO | {"follower": "Follower(self.critic2_target, self.critic)"}),
-        "should follow critic2",
+        "should follow the new critic2",
     ),
     "missing": ("class TwinCritics(DDPGAgent): pass", "self.critic2 is missing"),
 }
@@ -782,7 +863,7 @@ BACKWARD = BY_HAND.replace(
                 self.learners[name].optimizer.step()
                 self.learners[name].optimizer.zero_grad()""",
 )
-RIGHT["15-agent"] = {
+RIGHT["11-agent"] = {
     "objectives": AGENT,
     "backward": BACKWARD,
     "written out": BY_HAND,
@@ -792,7 +873,7 @@ RIGHT["15-agent"] = {
         "self.gamma)",
     ),
 }
-WRONG["15-agent"] = {
+WRONG["11-agent"] = {
     "own targets": (
         AGENT.replace(
             LEAST,
@@ -803,7 +884,25 @@ WRONG["15-agent"] = {
     ),
     "larger": (AGENT.replace("torch.minimum", "torch.maximum"), "took the larger"),
     "mean": (AGENT.replace("torch.minimum(q1, q2)", "(q1 + q2) / 2"), "took the mean"),
-    "always the second": (AGENT.replace("torch.minimum(q1, q2)", "q2"), "took the larger"),
+    "always the second": (AGENT.replace("torch.minimum(q1, q2)", "q2"), "the other critic's alone"),
+    "fast actor": (AGENT.replace("self.actor_target(", "self.actor("), "actor_target belongs"),
+    "fast actor, one critic": (
+        AGENT.replace("_, loss = self.both", "_, loss = self.fast").rstrip()
+        + AGENT[AGENT.index("\n        def both") : AGENT.index("\n        def critic_obj")]
+        .replace("both", "fast")
+        .replace("self.actor_target(", "self.actor("),
+        "critic2's loss.* actor_target belongs",
+    ),
+    "obs": (
+        AGENT.replace("batch.next_obs", "batch.obs"),
+        "should look at next_obs",
+    ),
+    "fast critics": (
+        AGENT.replace("self.critic_target(", "self.critic(").replace(
+            "self.critic2_target(", "self.critic2("
+        ),
+        "slow copies belong",
+    ),
     "second not trained": (
         BY_HAND.replace('descend(self.learners["critic2"], loss2)', "pass"),
         "critic2 did not move",
@@ -828,7 +927,7 @@ WRONG["15-agent"] = {
     ),
     "old gradients": (
         BACKWARD.replace("self.learners[name].optimizer.zero_grad()", "pass"),
-        "those of an earlier",
+        "gradient of an earlier batch",
     ),
     "records": (AGENT.replace('{"critic2_loss": loss}', "{}"), "should record"),
     "no return": (
@@ -842,10 +941,10 @@ WRONG["15-agent"] = {
     "no losses": (
         AGENT
         + """
-        def update_model(self):
-            super().update_model()
+        def update(self, batch):
+            super().update(batch)
     """,
-        "should return the losses",
+        "An update should return",
     ),
     "base": (AGENT.replace("(TwinCritics)", "(DDPGAgent)"), "Derive from your TwinCritics"),
 }
@@ -853,7 +952,7 @@ FORMULAS = """
     probabilities = lambda p, alpha: {p}
     importance_weights = lambda drawn, n, beta: {w}"""
 BOTH = {"p": "p**alpha / (p**alpha).sum()", "w": "(drawn.min() / drawn) ** beta"}
-RIGHT["16-formulas"] = {
+RIGHT["12-formulas"] = {
     "short": FORMULAS.format(**BOTH),
     "literal": FORMULAS.format(
         p="np.array([x**alpha for x in p]) / np.sum(p**alpha)",
@@ -864,7 +963,7 @@ RIGHT["16-formulas"] = {
         w="np.exp(-beta * np.log(drawn / drawn.min()))",
     ),
 }
-WRONG["16-formulas"] = {
+WRONG["12-formulas"] = {
     "no alpha": (FORMULAS.format(**BOTH | {"p": "p / p.sum()"}), "left α out"),
     "no sum": (FORMULAS.format(**BOTH | {"p": "p**alpha"}), "add up to 1"),
     "power last": (FORMULAS.format(**BOTH | {"p": "(p / p.sum()) ** alpha"}), "power comes first"),
@@ -906,7 +1005,7 @@ BUFFER = """
             self.priority[self.drawn] = np.abs(td_error) + 1e-6
     """
 CHOICE = "self.drawn = self.rng.choice(len(self), self.batch_size, p=p)"
-RIGHT["16-buffer"] = {
+RIGHT["12-buffer"] = {
     "choice": BUFFER,
     "searchsorted": BUFFER.replace(
         CHOICE,
@@ -923,7 +1022,7 @@ RIGHT["16-buffer"] = {
     )
     .replace("p = scaled / scaled.sum()", "p = scaled.astype(float) / scaled.astype(float).sum()"),
 }
-WRONG["16-buffer"] = {
+WRONG["12-buffer"] = {
     "uniform": (
         BUFFER.replace(CHOICE, "self.drawn = self.rng.choice(len(self), self.batch_size)"),
         "equally often",
@@ -969,13 +1068,13 @@ def cases(table):
 
 
 @pytest.mark.parametrize(("exercise", "answer"), cases(RIGHT))
-def test_a_right_answer_is_accepted(exercise, answer, capsys):
+def test_a_right_answer_is_accepted(exercise, answer, capsys, short_training):
     run(exercise, answer, NEEDS.get(exercise, ()))
     assert capsys.readouterr().out.startswith("Right. ")
 
 
 @pytest.mark.parametrize(("exercise", "answer"), cases(WRONG))
-def test_a_wrong_answer_gets_the_hint_that_fits(exercise, answer):
+def test_a_wrong_answer_gets_the_hint_that_fits(exercise, answer, short_training):
     source, hint = answer
     with pytest.raises(AssertionError, match=hint):
         run(exercise, source, NEEDS.get(exercise, ()))
@@ -984,10 +1083,18 @@ def test_a_wrong_answer_gets_the_hint_that_fits(exercise, answer):
 def test_the_share_of_visits_that_the_time_limit_cuts():
     """From the start half of the episodes go to state 1, and stay for steps 1 to 19."""
     names = {"gym": gym}
-    exec(textwrap.dedent(RIGHT["14"]["take the money"]), names)
-    next_state, _, terminated = exercises.table(names["FatalLimit"])
-    share = exercises.cut_share(next_state, terminated)
-    assert share == pytest.approx([0.0, 1 / 19])
+    exec(textwrap.dedent(RIGHT["05"]["take the money"]), names)
+    next_state, _, terminated = ddpg_limit.table(names["FatalLimit"])
+    share, reached = ddpg_limit.cut_share(next_state, terminated)
+    assert share == pytest.approx([0.0, 1 / 19]) and reached == 0.5
+
+
+def test_training_that_does_not_reach_the_goal_is_tried_with_three_seeds(
+    monkeypatch, short_training
+):
+    monkeypatch.setattr(ddpg_update, "GOAL", 0.0)
+    with pytest.raises(AssertionError, match=r"training reaches \[-\d+, -\d+, -\d+\]"):
+        run("04-agent", RIGHT["04-agent"]["pair"], ("04",))
 
 
 CHECKS = [name for name in CODE if name.endswith("-check")]

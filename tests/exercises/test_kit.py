@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from itertools import product
 
 import pytest
 
@@ -81,27 +83,34 @@ def half_solved(name):
             cell["source"] = answers[role(cell)["grade_id"]]
     check = next(c for c in notebook["cells"] if role(c).get("grade_id", "").endswith("-check"))
     check["source"] = "pass  # a student's idea of a check"
-    return json.dumps(notebook), len(solved), len(answers)
+    return json.dumps(notebook)
 
 
-@pytest.mark.parametrize("copy", ["solved", "untouched", "half"])
-def test_nbgrader_marks(tmp_path, copy):
-    """For real: the solutions get every point, the untouched copy none, half gets some."""
-    for name in NAMES:
-        text = {
-            "solved": lambda name=name: (SOLUTIONS / f"{name}.ipynb").read_text(encoding="utf-8"),
-            "untouched": lambda name=name: student_version(SOLUTIONS / f"{name}.ipynb"),
-            "half": lambda name=name: half_solved(name)[0],
-        }[copy]()
-        (tmp_path / f"{name}.ipynb").write_text(text, encoding="utf-8")
-    marks = grade(tmp_path)
-    print(f"\n{copy}\n{report(marks)}")
-    assert sorted(marks) == NAMES
-    for found in marks.values():
-        points, most = (sum(mark[k] for mark in found.values()) for k in (0, 1))
-        if copy == "solved":
-            assert points == most > 20
-        elif copy == "untouched":
-            assert points == 0
-        else:
-            assert 0.2 * most < points < 0.8 * most
+COPIES = {
+    "solved": lambda name: (SOLUTIONS / f"{name}.ipynb").read_text(encoding="utf-8"),
+    "untouched": lambda name: student_version(SOLUTIONS / f"{name}.ipynb"),
+    "half": half_solved,
+}
+
+
+@pytest.fixture(scope="module")
+def marks(tmp_path_factory):
+    """All copies of all notebooks, marked by nbgrader at once, for real."""
+    folder = tmp_path_factory.mktemp("marks")
+    source, submitted = folder / "source", folder / "submitted"
+    source.mkdir(), submitted.mkdir()
+    for name, (copy, text) in product(NAMES, COPIES.items()):
+        shutil.copy(SOLUTIONS / f"{name}.ipynb", source / f"{copy}-{name}.ipynb")
+        (submitted / f"{copy}-{name}.ipynb").write_text(text(name), encoding="utf-8")
+    found = grade(submitted, source)
+    print(f"\n{report(found)}")
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nbgrader_gives_all_points_to_the_solutions_some_to_half_and_none_to_nothing(marks, name):
+    for copy in COPIES:
+        found = marks[f"{copy}-{name}"].values()
+        points, most = (sum(mark[k] for mark in found) for k in (0, 1))
+        least, highest = {"solved": (1, 1), "untouched": (0, 0), "half": (0.2, 0.8)}[copy]
+        assert most > 20 and least * most <= points <= highest * most, (copy, points, most)

@@ -1,0 +1,130 @@
+"""The four networks of DDPG and one update of them, as a diagram."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from pgcourse.display.colors import ACTOR, CHANCE, CRITIC, INK
+
+TARGET, STEP, CLIMB = 54.0, 33.0, 10.0  # heights of the three rows, from the top
+MU, Q, LOSS = 40.0, 63.0, 91.0  # the columns of networks and losses
+SLOW = 24.0  # the actor's slow copy, left of the titles' end and of the actor
+
+
+def box(
+    ax: Axes, x: float, y: float, text: str, color: str, wide: bool = False, slow: bool = False
+) -> None:
+    """Draw a network, or a wide box for a loss; slow copies are dashed and tinted."""
+    width, height, line = 25.0 if wide else 11.0, 8.0, (0, (3, 2)) if slow else "-"
+    for face, alpha in (("white", 1.0), (color, 0.1))[: 1 + slow]:
+        ax.add_patch(
+            FancyBboxPatch(
+                (x - width / 2, y - height / 2), width, height, fc=face, ec="none", alpha=alpha,
+                boxstyle="round,pad=0,rounding_size=1.4", zorder=3,
+            )
+        )  # fmt: skip
+    ax.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2), width, height, fc="none", ec=color, lw=1.8, ls=line,
+            boxstyle="round,pad=0,rounding_size=1.4", zorder=4,
+        )
+    )  # fmt: skip
+    note(ax, x, y, text, size=10 if wide else 13)
+
+
+def arrow(
+    ax: Axes, start: tuple, end: tuple, color: str = INK, lw: float = 1.2, ls="-", **options
+) -> None:
+    """Draw an arrow; a gradient's is thick, a slow copy's is dashed."""
+    head = 15 if lw > 2 else 10
+    ax.add_patch(
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", mutation_scale=head, lw=lw, color=color, ls=ls,
+            shrinkA=0, shrinkB=0, zorder=2, **options,
+        )
+    )  # fmt: skip
+
+
+def note(ax: Axes, x: float, y: float, text: str, color: str = INK, size=9.0, **options) -> None:
+    """Write a text, centred unless options say otherwise."""
+    centred = {"ha": "center", "va": "center"} | options
+    ax.text(x, y, text, color=color, size=size, zorder=5, **centred)
+
+
+def draw_networks() -> Figure:
+    """Draw one update of DDPG: target, critic's step, actor's step, and the slow copies."""
+    fig = Figure(figsize=(7.2, 4.5), layout="none")
+    ax = fig.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, 108), ylim=(-3, 66))
+    ax.axis("off")
+    titles = (
+        (TARGET, 16, CHANCE, INK, "1  Target (Eq. 6): the slow copies answer"),
+        (STEP, 16, CRITIC, CRITIC, "2  Critic's step (Eq. 7)"),
+        (CLIMB, 20, ACTOR, ACTOR, "3  Actor's step (Eq. 8): uphill on the critic"),
+    )
+    for y, height, tint, color, title in titles:
+        ax.add_patch(
+            FancyBboxPatch(
+                (14, y - height / 2), 92.5, height, fc=tint, ec="none", alpha=0.09, zorder=0,
+                boxstyle="round,pad=0,rounding_size=2",
+            )
+        )  # fmt: skip
+        note(ax, 29, y + height / 2 - 2.2, title, color, 8.5, ha="left", weight="bold")
+    ax.add_patch(
+        FancyBboxPatch(
+            (1.5, 0), 9.5, 62, fc="white", ec=CHANCE, lw=1, zorder=3,
+            boxstyle="round,pad=0,rounding_size=1.4",
+        )
+    )  # fmt: skip
+    note(ax, 6.2, 64, "batch", weight="bold")
+    for y, symbols in ((TARGET, "$s',r,d$"), (STEP, "$s, a$"), (CLIMB, "$s$")):
+        note(ax, 6.2, y, symbols, size=11)
+    draw_target_and_critic(ax)
+    draw_actor_and_copies(ax)
+    return fig
+
+
+def draw_target_and_critic(ax: Axes) -> None:
+    """Draw rows 1 and 2, and the bar between them that no gradient passes."""
+    box(ax, SLOW, TARGET, r"$\mu'$", ACTOR, slow=True)
+    box(ax, Q, TARGET, "$Q'$", CRITIC, slow=True)
+    box(ax, LOSS, TARGET, r"$y=r+\gamma(1-d)\,Q'$", CHANCE, wide=True)
+    arrow(ax, (11, TARGET), (SLOW - 5.5, TARGET))
+    arrow(ax, (SLOW + 5.5, TARGET), (Q - 5.5, TARGET))
+    note(ax, (SLOW + Q) / 2, TARGET + 2.4, r"$a'=\mu'(s')$")
+    arrow(ax, (Q + 5.5, TARGET), (LOSS - 12.5, TARGET))
+    box(ax, Q, STEP, "$Q$", CRITIC)
+    box(ax, LOSS, STEP, r"mean $(Q-y)^2$", CRITIC, wide=True)
+    arrow(ax, (11, STEP), (Q - 5.5, STEP))
+    arrow(ax, (Q + 5.5, STEP + 1.5), (LOSS - 12.5, STEP + 1.5))
+    arrow(ax, (LOSS - 12.5, STEP - 1.8), (Q + 5.5, STEP - 1.8), CRITIC, 3.2)
+    note(ax, (Q + LOSS) / 2 - 3.5, STEP - 5.4, r"$\nabla_\phi$", CRITIC, 11)
+    arrow(ax, (LOSS, TARGET - 4), (LOSS, STEP + 4))
+    for y in (42.9, 44.2):
+        ax.plot([LOSS - 3.4, LOSS + 3.4], [y, y], color=INK, lw=2.2, solid_capstyle="butt")
+    note(ax, LOSS - 5, 43.5, "no gradient passes:\n$y$ is data", size=8, ha="right")
+
+
+def draw_actor_and_copies(ax: Axes) -> None:
+    """Draw row 3, and the dashed arrows along which the slow copies follow."""
+    box(ax, MU, CLIMB, r"$\mu$", ACTOR)
+    box(ax, Q, CLIMB, "$Q$", CRITIC)
+    box(ax, LOSS, CLIMB, r"$-$ mean $Q(s,\mu(s))$", ACTOR, wide=True)
+    arrow(ax, (11, CLIMB), (MU - 5.5, CLIMB))
+    arrow(ax, (MU + 5.5, CLIMB + 1.5), (Q - 5.5, CLIMB + 1.5))
+    note(ax, (MU + Q) / 2, CLIMB + 4, r"$a=\mu(s)$")
+    arrow(ax, (Q + 5.5, CLIMB + 1.5), (LOSS - 12.5, CLIMB + 1.5))
+    arrow(ax, (LOSS - 12.5, CLIMB - 1.8), (Q + 5.5, CLIMB - 1.8), ACTOR, 3.2)
+    arrow(ax, (Q - 5.5, CLIMB - 1.8), (MU + 5.5, CLIMB - 1.8), ACTOR, 3.2)
+    note(ax, (MU + Q) / 2, CLIMB - 5.4, r"$\nabla_a Q$", ACTOR, 11)
+    note(ax, MU, CLIMB - 6.6, r"$\nabla_\theta\,\mu$", ACTOR, 11)
+    note(ax, Q + 5.5, CLIMB - 6.6, "same $Q$, weights held", size=8)
+    dashed = {"lw": 1.6, "ls": (0, (2, 2))}
+    arrow(ax, (Q, STEP + 4), (Q, TARGET - 4), CRITIC, **dashed)
+    note(ax, Q + 1.6, 43.5, r"$\tau$", CRITIC, 11)
+    corner = "angle,angleA=180,angleB=90,rad=4"
+    up = {"connectionstyle": corner, **dashed}
+    arrow(ax, (MU - 5.5, CLIMB + 2.4), (SLOW, TARGET - 4), ACTOR, **up)
+    note(ax, SLOW + 1.6, 43.5, r"$\tau$", ACTOR, 11)
+    title = "4  Soft update (Eq. 9), dashed: the copies follow"
+    note(ax, 29, 22.5, title, size=8.5, ha="left", weight="bold")

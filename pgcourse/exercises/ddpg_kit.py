@@ -1,0 +1,71 @@
+"""What several checks of chapter 03 use."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pgcourse import Batch, DDPGAgent, make_env
+from pgcourse.exercises.grading import expect
+
+
+def array(name: str, answer: Any, shape: tuple) -> np.ndarray:
+    """Return an answer as a float64 array of a given shape; a hint if it is none."""
+    try:
+        if isinstance(answer, torch.Tensor):
+            answer = answer.detach().cpu()
+        found = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError):
+        expect(False, f"{name} should return numbers of shape {shape}; got {answer!r}.")
+        raise
+    expect(found.shape == shape, f"{name} should return shape {shape}; yours is {found.shape}.")
+    return found
+
+
+def close(a: Any, b: Any, gap: float = 1e-4) -> bool:
+    """Whether two arrays agree within `gap`."""
+    return bool(np.allclose(a, b, rtol=gap, atol=gap))
+
+
+def attempt(what: str, function: Callable, *arguments: Any, **options: Any) -> Any:
+    """Call something of the learner's on the very arguments; a hint if it raises."""
+    try:
+        return function(*arguments, **options)
+    except Exception as error:
+        expect(False, f"{what} raised {type(error).__name__}: {error}")
+        raise
+
+
+def make(kind: type, seed: int = 0, **changes: Any) -> Any:
+    """Return a small agent of the learner's class; a hint if that fails."""
+    expect(isinstance(kind, type) and issubclass(kind, DDPGAgent), "Derive from DDPGAgent.")
+    options = {"initial_random_steps": 50, "seed": seed} | changes
+    env = make_env("Pendulum-v1")
+    with torch.random.fork_rng(devices=[]):  # one outcome, also if new layers are not seeded
+        torch.manual_seed(seed)
+        return attempt(f"{kind.__name__}(...)", kind, env, 500, 16, 1.0, 0.1, **options)
+
+
+def flat(network: nn.Module) -> torch.Tensor:
+    """Return a copy of all weights of a network in one tensor."""
+    return torch.cat([p.detach().flatten().clone() for p in network.parameters()])
+
+
+def shake(network: nn.Module, seed: int) -> None:
+    """Add noise to the weights of a network, so that it agrees with no other."""
+    rng = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight += 0.1 * torch.randn(weight.shape, generator=rng)
+
+
+def rows(n: int = 64, seed: int = 0) -> Batch:
+    """Return a batch of random transitions as tensors; every fourth row terminated."""
+    rng = np.random.default_rng(seed)
+    columns = [
+        rng.normal(size=(n, 3)), rng.uniform(-1, 1, (n, 1)), rng.normal(size=n),
+        rng.normal(size=(n, 3)), np.arange(n) % 4 == 0,
+    ]  # fmt: skip
+    return Batch(*(torch.tensor(column, dtype=torch.float32) for column in columns))

@@ -1,0 +1,151 @@
+"""The check of an environment in which a cut bootstrap is fatal: two exact tables of Q."""
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+from gymnasium import Env
+from gymnasium.spaces import Discrete
+
+from pgcourse.exercises.ddpg_kit import attempt
+from pgcourse.exercises.grading import expect, right
+
+GAMMA, LIMIT = 0.99, 20
+
+
+def check_fatal_limit(kind: type) -> None:
+    """Check that cutting the bootstrap at a time limit ruins the learner's environment."""
+    expect(isinstance(kind, type) and issubclass(kind, Env), "Derive from gymnasium.Env.")
+    next_state, reward, terminated = table(kind)
+    share, reached = cut_share(next_state, terminated)
+    expect(reached > 0, f"No random episode reaches the limit of {LIMIT} steps: nothing is cut.")
+    q_right = iterate(next_state, reward, 1 - terminated)
+    q_cut = iterate(next_state, reward, (1 - terminated) * (1 - share[:, None]))
+    best, fooled = (
+        iterate(next_state, reward, 1 - terminated, q.argmax(1))[0, q.argmax(1)[0]]
+        for q in (q_right, q_cut)
+    )
+    seen = f"Its values at the start: right {q_right[0].round(1)}, cut {q_cut[0].round(1)}"
+    expect(best > 0, f"The best return, {best:.1f}, should be positive.")
+    same = bool((q_right.argmax(1) == q_cut.argmax(1)).all())
+    expect(
+        not same or reached > 0.05,
+        f"Of the random episodes only one in {1 / max(reached, 1e-9):,.0f} reaches the limit; the "
+        "others end before it, so next to nothing is cut. Offer an end once, not in every step.",
+    )
+    expect(
+        not same,
+        f"The values change, but the best action stays the best. {seen}. The way out must be "
+        "worth more than a life that was cut, and less than a whole one.",
+    )
+    expect(
+        fooled <= best / 2,
+        f"The agent that cuts gets {fooled:.1f} of {best:.1f}, discounted: not fatal yet. {seen}.",
+    )
+    right(f"With the right target {best:.1f}, with the cut one {fooled:.1f}, discounted.")
+
+
+def table(kind: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Explore a small deterministic environment by replaying paths from its start.
+
+    Returns:
+        next state (S, A), reward (S, A), terminated (S, A); the start is state 0.
+    """
+    env = attempt(f"{kind.__name__}()", kind)
+    for name in ("observation_space", "action_space"):
+        space = getattr(env, name, None)
+        expect(isinstance(space, Discrete), f"self.{name} should be gymnasium.spaces.Discrete.")
+        expect(space.start == 0, f"self.{name} should start at 0.")
+    states, n = int(env.observation_space.n), int(env.action_space.n)
+    expect(states <= 50 and 2 <= n <= 5, "Use 50 states at most, and 2 to 5 actions.")
+
+    def play(path: list[int]) -> tuple[int, float, bool]:
+        return replay(env, path)
+
+    start = play([])[0]
+    paths, order, rows = {start: []}, {start: 0}, {}
+    queue = deque([start])
+    while queue:
+        state = queue.popleft()
+        for action in range(n):
+            rows[state, action] = found = play([*paths[state], action])
+            expect(play([*paths[state], action]) == found, "Playing one path twice differs.")
+            if not found[2] and found[0] not in paths:
+                paths[found[0]] = [*paths[state], action]
+                order[found[0]] = len(order)
+                queue.append(found[0])
+    size = len(order)
+    next_state, reward = np.zeros((size, n), int), np.zeros((size, n))
+    terminated = np.zeros((size, n))
+    for (state, action), (after, r, ended) in rows.items():
+        k = order[state]
+        next_state[k, action] = 0 if ended else order[after]
+        reward[k, action], terminated[k, action] = r, ended
+    check_markov(play, order, next_state, reward, terminated)
+    return next_state, reward, terminated
+
+
+def replay(env: Env, path: list[int]) -> tuple[int, float, bool]:
+    """Reset, take the actions of a path, and return the last obs, reward and terminated."""
+    answer = attempt("reset", env.reset, seed=0)
+    expect(
+        isinstance(answer, tuple) and len(answer) == 2,
+        "reset should return (obs, info); it returns nothing like it yet.",
+    )
+    obs, reward, terminated = answer[0], 0.0, False
+    for action in path:
+        answer = attempt("step", env.step, action)
+        expect(
+            isinstance(answer, tuple) and len(answer) == 5,
+            "step should return (next_obs, reward, terminated, truncated, info).",
+        )
+        obs, reward, terminated, truncated, _ = answer
+        expect(not truncated, "truncated stays False: the check sets the time limit.")
+    expect(env.observation_space.contains(obs), f"{obs!r} is not in {env.observation_space}.")
+    expect(np.isfinite(reward), f"A reward of {reward}.")
+    return int(obs), float(reward), bool(terminated)
+
+
+def check_markov(play: Callable, order, next_state, reward, terminated) -> None:
+    """Refuse an environment that remembers more than its obs: random paths against the table."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        state, path = 0, []
+        for _ in range(LIMIT):
+            action = int(rng.integers(reward.shape[1]))
+            path.append(action)
+            obs, r, ended = play(path)
+            known = (r, ended) == (reward[state, action], terminated[state, action])
+            known = known and (ended or order.get(obs) == next_state[state, action])
+            expect(known, "What a step does should depend on obs and action alone.")
+            if ended:
+                break
+            state = next_state[state, action]
+
+
+def cut_share(next_state: np.ndarray, terminated: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return how often the limit hits each state, (S,), of its visits by random actions.
+
+    Also the share of the random episodes that reach the limit.
+    """
+    now, visits = np.eye(len(next_state))[0], np.zeros(len(next_state))
+    for _ in range(LIMIT):
+        visits += now
+        last = now
+        now = np.zeros_like(now)
+        np.add.at(now, next_state, (1 - terminated) * (last / next_state.shape[1])[:, None])
+    return last / np.maximum(visits, 1e-300), float(last.sum())
+
+
+def iterate(next_state, reward, keep, policy: np.ndarray | None = None) -> np.ndarray:
+    """Return Q (S, A) of the best policy, or of a given one, by 3,000 sweeps.
+
+    Args:
+        keep: (S, A), the share of the bootstrap that is kept.
+        policy: (S,), actions; None maximises.
+    """
+    q = np.zeros_like(reward)
+    for _ in range(3_000):
+        value = q.max(1) if policy is None else q[np.arange(len(q)), policy]
+        q = reward + GAMMA * keep * value[next_state]
+    return q
