@@ -90,7 +90,7 @@ KEPT = {(RUN, 0): "03_run"}  # the agent of the chapter's first film
 
 
 def promises(agent: DDPGAgent) -> tuple[np.ndarray, np.ndarray]:
-    """Return the critic's values of the agent's actions, and the returns that came.
+    """Return the critic's values of its agent's actions, and what came of them.
 
     Of the first 100 steps of 40 episodes, so that 100 rewards or more follow each: (4000,) both.
     """
