@@ -71,6 +71,9 @@ def build(out: Path = OUT) -> int:
     (source / "readme.md").write_text(readme(), encoding="utf-8")
     command = [sys.executable, "-m", "sphinx", "-qW", "--keep-going", "-b", "html", source, out]
     code = subprocess.call([*map(str, command)])
+    for page in out.rglob("*.html"):  # a folded cell is called what is written on it
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace(' aria-label="Toggle hidden content"', ""), encoding="utf-8")
     shutil.rmtree(source)
     return code
 

@@ -111,7 +111,8 @@ def shown(cell: NotebookNode, output: NotebookNode) -> Iterator[Piece]:
         height = min(513, round(1.35 * picture.height)) + 20
         yield Piece(nbformat.v4.new_code_cell("", outputs=[output], metadata=HIDE), height)
     elif output.output_type == "stream":
-        hide = len(cell.source.splitlines()) > 16
+        lines = len(cell.source.splitlines()) + len(output.text.splitlines())
+        hide = CODE_LINE * lines + 60 > HEIGHT or len(cell.source.splitlines()) > 16
         source = "" if hide else cell.source
         lines = len(source.splitlines()) + sum(
             1 + len(line) // 110 for line in output.text.splitlines()
