@@ -44,13 +44,6 @@ def test_q_filter_carries_no_gradient():
     assert not q_filter(T([2.0, 1.0]), policy_q).requires_grad
 
 
-def test_soft_filter_by_hand():
-    # Advantages 3 and -1: mean 1, deviation 2; sigmoid(1.5) and sigmoid(-0.5).
-    got = soft_filter(T([5.0, 1.0]), T([2.0, 2.0], requires_grad=True))
-    assert got.tolist() == pytest.approx([0.817574, 0.377541], abs=1e-6)
-    assert not got.requires_grad
-
-
 @pytest.mark.parametrize(("demo_q", "weight"), [([2.0, 2.0], 0.5), ([2.0], 0.5), ([9.0], 1.0)])
 def test_soft_filter_is_finite_where_nothing_deviates(demo_q, weight):
     assert soft_filter(T(demo_q), torch.full((len(demo_q),), 2.0)).tolist() == [weight] * len(

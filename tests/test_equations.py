@@ -7,7 +7,7 @@ from torch.distributions import Normal, TransformedDistribution
 from torch.distributions.transforms import TanhTransform
 
 from pgcourse import Actor, Critic, actor_loss, critic_loss, soft_update, td_target
-from pgcourse.parts.equations import clip_target, smoothed_action, twin_minimum
+from pgcourse.parts.equations import clip_target, smoothed_action, soft_filter, twin_minimum
 from pgcourse.parts.gaussian import soft_value, squashed_gaussian, temperature_loss
 
 T = torch.tensor
@@ -213,3 +213,12 @@ def test_arguments_by_name_are_checked_like_those_by_place():
         twin_minimum(q2=torch.zeros(3, 1), q1=torch.zeros(3))
     with pytest.raises(TypeError, match="^q2: got None; expected a tensor"):
         twin_minimum(torch.zeros(3))
+
+
+def test_the_soft_filter_by_hand_is_monotone_and_carries_no_gradient():
+    # Advantages 2 and -2 have the deviation 2, so the weights are σ(1) and σ(-1).
+    policy_q = torch.tensor([1.0, 3.0], requires_grad=True)
+    weights = soft_filter(torch.tensor([3.0, 1.0]), policy_q)
+    assert weights.tolist() == pytest.approx([0.731059, 0.268941], abs=1e-5)
+    assert not weights.requires_grad
+    assert soft_filter(torch.ones(3), torch.ones(3)).tolist() == [0.5] * 3  # no deviation: halves

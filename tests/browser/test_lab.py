@@ -85,13 +85,15 @@ def test_run_all_with_live_plot_video_and_sliders(watched, lab):
             plots.append(now[0])
         for text in page.locator(".jp-OutputArea-output", has_text="%").all_inner_texts():
             bars.update(re.findall(r"(\d+)%", text))
-        counts = page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
-        if counts[-1].strip() not in ("[ ]:", "[*]:"):
+        # A folded cell may have an empty prompt.
+        texts = page.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
+        counts = [text.strip() for text in texts if text.strip()]
+        if not {"[ ]:", "[*]:"} & set(counts):
             break
         page.wait_for_timeout(100)
     page.screenshot(path=SCREENSHOTS / "lab_end.png")
-    counts = [text.strip() for text in counts]
-    assert counts == [f"[{k + 1}]:" for k in range(len(counts))]
+    numbers = [int(text.strip("[]:")) for text in counts]
+    assert len(numbers) > 25 and numbers == sorted(set(numbers))
     assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error'], "
                         ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
                         ).count() == 0  # fmt: skip

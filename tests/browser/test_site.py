@@ -66,7 +66,9 @@ def test_every_picture_is_there_and_has_a_text(watched, site, name):
 @pytest.mark.parametrize("name", ["index", *CHAPTERS])
 def test_the_animation_moves(watched, site, name):
     page = opened(watched, site, name).page
-    source = page.locator("main img[alt^='Animation'], main img[alt^='Film']").first.get_attribute("src")
+    source = page.locator("main img[alt^='Animation'], main img[alt^='Film']").first.get_attribute(
+        "src"
+    )
     picture = Image.open(io.BytesIO(page.request.get(f"{site}/{source}").body()))
     assert picture.n_frames > 20
 
