@@ -51,7 +51,7 @@ def lab(tmp_path_factory):
 
 
 def pictures(page, section):
-    """The addresses of the pictures of one section; of what comes before all, if it is ""."""
+    """The addresses of the pictures of one section, or of all of them if it is ""."""
     return page.evaluate(
         """title => {
             let here = title === "", found = [];
@@ -101,7 +101,7 @@ def test_run_all_with_live_plot_video_and_sliders(watched, lab):
     assert len(bars) >= 3 and len(plots) >= 3
 
     # The film has frames.
-    (video,) = pictures(page, "")
+    video, *_ = pictures(page, "")
     data = page.evaluate(
         "async source => [...new Uint8Array(await (await fetch(source)).arrayBuffer())]", video
     )
