@@ -1,4 +1,4 @@
-"""Evaluation on start states that training has not seen."""
+"""Evaluation on held-out start states."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
