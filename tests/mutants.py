@@ -377,8 +377,7 @@ MUTANTS = {
         "agents/off_policy", "OffPolicyAgent.remember", "self.obs", "next_obs",
     ),
     "global random stream": Mutant(
-        "agents/off_policy", "OffPolicyAgent.__init__",
-        "torch.manual_seed(self.stream_seed('weights'))", None,
+        "parts/seeding", "seeded_weights", "torch.manual_seed(seed)", None,
     ),
     "learning rates swapped": Mutant(
         "agents/off_policy", "OffPolicyAgent.__init__",

@@ -206,7 +206,7 @@ def test_labels_of_lines_that_end_together_do_not_overlap():
 def test_an_arm_has_a_dot_for_each_seed_hollow_where_it_failed():
     ax = Figure().subplots()
     values = [np.array([-900.0, -150.0, -160.0]), np.array([-200.0])]
-    draw_arms(ax, ["DDPG", "TD3"], values, [colors.ACTOR, colors.FOURTH], failed_below=-400.0)
+    draw_arms(ax, ["DDPG", "TD3"], values, colors.FOURTH, failed_below=-400.0)
     good, failed, mean = ax.lines[:3]
     assert sorted(good.get_xdata()) == [-160.0, -150.0]
     assert failed.get_xdata().tolist() == [-900.0]
@@ -239,10 +239,6 @@ def test_an_angle_that_wraps_breaks_its_line():
     nan = math.nan
     np.testing.assert_array_equal(angle, [3.0, nan, -3.0, nan, 3.1, 3.0])
     np.testing.assert_array_equal(velocity, [0.0, nan, 1.0, nan, 2.0, 3.0])
-    path = (np.array([3.0, -3.0]), np.array([1.0, 1.0]), colors.ACTOR)
-    ax = draw_maps({"a map": GRID}, "value", paths={"a map": path}).axes[0]
-    assert np.isnan(ax.lines[0].get_xdata()).sum() == 1
-    assert ax.lines[0].get_color() == colors.ACTOR
 
 
 @pytest.mark.parametrize(("n", "shape"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 2)), (6, (2, 3))])
@@ -300,8 +296,6 @@ def test_a_ridge_is_dashed_where_q_is_highest_and_breaks_where_it_jumps():
     assert np.isnan(y).sum() == 1 and y[0] == 1.0 and y[-1] == -1.0
     np.testing.assert_allclose(actor.get_ydata(), np.tanh(angle))
     assert fig.axes[0].collections[0].levels[0] == pytest.approx(-4.0)  # the angle's part is gone
-    whole = draw_ridge({"": (q, best)}, relative=False).axes[0]
-    assert whole.collections[0].levels[0] < -300
 
 
 def episode(n, turn=0.1):
@@ -470,9 +464,7 @@ def test_save_video_writes_a_file_that_imageio_reads_back(tmp_path, ending):
         (lambda path: draw_maps({}, "value"), "panels"),
         (lambda path: draw_maps({"a": GRID[0]}, "value"), "panels"),
         (lambda path: draw_maps({"a": GRID * math.nan}, "value"), "panels"),
-        (lambda path: draw_maps({"a": GRID}, "value", paths={"b": ()}), "paths"),
         (lambda path: draw_maps({"a": GRID}, "value", visits={"b": ()}), "visits"),
-        (lambda path: draw_maps({"a": GRID}, "value", zero_of=[1.0]), "zero_of"),
         (lambda path: draw_ridge({"a": (GRID, np.zeros(20))}), "panels"),
         (lambda path: swing_film({}, GRID), "episodes"),
         (lambda path: swing_film({"a": np.zeros((9, 3))}, GRID), "episodes"),
@@ -557,7 +549,7 @@ def test_swings_are_not_torn_at_the_wrap_and_tell_their_return():
 
 def test_a_study_has_a_row_for_each_arm_and_lines_to_compare_with():
     arms = {"one": np.array([-3.0, -1.0]), "two": np.array([-8.0, -9.0])}
-    ax = draw_study("two is worse", arms, near_optimal=-1.0, random=-10.0).axes[0]
+    ax = draw_study("two is worse", arms, {"near-optimal": -1.0, "random": -10.0}, -5.0).axes[0]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["one", "two"]
     assert {"near-optimal", "random"} <= {text.get_text() for text in ax.texts}
     assert ax.get_title(loc="left") == "two is worse"

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from pgcourse import checks
-from pgcourse.agents.off_policy import Learner, _building, descend
+from pgcourse.agents.off_policy import Learner, descend
 from pgcourse.display.live import Monitor
 from pgcourse.parts.equations import bc_loss
 from pgcourse.parts.history import History
 from pgcourse.parts.networks import Actor, slow_copy
 from pgcourse.parts.normalize import Normalizer
-from pgcourse.parts.seeding import stream_seed
-from pgcourse.tasks.demos import plain
+from pgcourse.parts.seeding import seeded_weights, stream_seed
+from pgcourse.tasks.demos import episodes_of
 from pgcourse.tasks.envs import check_spaces, make_env, split_obs
 
 
@@ -59,8 +59,7 @@ class Clone:
         self.normalizer = Normalizer(self.obs_dim - self.goal_dim)
         self.normalizer.update(self.seen([row[0] for row in kept]))
         self.rows, self.held_out = self.table(kept), self.table(away)
-        with _building, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stream_seed(seed, "weights"))
+        with seeded_weights(stream_seed(seed, "weights")):
             self.actor = Actor(self.normalizer.size, act_dim, hidden=checks.sizes("hidden", hidden))
         self.best = slow_copy(self.actor)
         adam = torch.optim.Adam(self.actor.parameters(), checks.real("lr", lr, 0.0), fused=True)
@@ -136,21 +135,14 @@ def split_episodes(
     learned from would test nothing.
 
     Args:
-        demo: transitions; an episode ends where `terminated` says so or the next one starts
-            elsewhere.
-        obs_dim, act_dim: numbers in an observation and in an action.
+        demo, obs_dim, act_dim: as for `episodes_of`.
         share: of the episodes to be held out, at least one and not all.
         rng: draws them.
 
     Raises:
         TypeError, ValueError: fewer than two episodes, or a bad transition.
     """
-    checks.instance("demo", demo, list | tuple, "a list of transitions")
-    episodes: list[list[tuple]] = []
-    for row in (plain(each, obs_dim, act_dim) for each in demo):
-        if not episodes or episodes[-1][-1][4] or episodes[-1][-1][3] != row[0]:
-            episodes.append([])
-        episodes[-1].append(row)
+    episodes = episodes_of(demo, obs_dim, act_dim)
     if len(episodes) < 2:
         raise ValueError(f"demo: got {len(episodes)} episodes; expected at least two")
     some = min(max(1, round(share * len(episodes))), len(episodes) - 1)

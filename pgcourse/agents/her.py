@@ -1,7 +1,6 @@
 """DDPG with hindsight, and with demonstrations if there are any (Nair et al. 2017)."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import gymnasium as gym
@@ -16,7 +15,7 @@ from pgcourse.parts.buffer import Batch
 from pgcourse.parts.equations import actor_loss, clip_target, critic_loss, td_target
 from pgcourse.parts.hindsight import HindsightBuffer
 from pgcourse.parts.normalize import Normalizer
-from pgcourse.tasks.demos import plain
+from pgcourse.tasks.demos import episodes_of
 from pgcourse.tasks.envs import goal_parts, layers, split_obs
 
 DEFAULTS = {
@@ -237,13 +236,7 @@ def whole_episodes(
     Raises:
         TypeError, ValueError: no demonstrations, or a bad one.
     """
-    checks.instance("demo", demo, list | tuple, "a list of transitions")
-    if not demo:
+    episodes = episodes_of(demo, obs_dim, act_dim, steps)
+    if not episodes:
         raise ValueError("demo: got none; expected transitions of whole episodes")
-    rows = [plain(row, obs_dim, act_dim) for row in demo]
-    episodes = [rows[:1]]
-    for last, row in pairwise(rows):
-        if last[3] != row[0] or len(episodes[-1]) == steps:
-            episodes.append([])
-        episodes[-1].append(row)
     return [([r[0] for r in e] + [e[-1][3]], [r[1] for r in e]) for e in episodes]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 import gymnasium as gym
@@ -15,9 +14,9 @@ from pgcourse.agents.agent import Agent
 from pgcourse.parts.buffer import Batch, ReplayBuffer
 from pgcourse.parts.equations import soft_update
 from pgcourse.parts.noise import OUNoise
+from pgcourse.parts.seeding import seeded_weights
 from pgcourse.runs.compiled import CompiledUpdate
 
-_building = Lock()  # the stream that PyTorch fills new weights from belongs to all threads
 Objective = Callable[[Batch], tuple[Tensor, dict[str, Tensor]]]
 
 
@@ -94,8 +93,7 @@ class OffPolicyAgent(Agent):
         self.memory = self.make_memory(memory_size, batch_size, self.stream_seed("memory"))
         self.learners: dict[str, Learner] = {}
         self.followers: dict[str, Follower] = {}
-        with _building, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.stream_seed("weights"))
+        with seeded_weights(self.stream_seed("weights")):
             self.build()
         for network in vars(self).values():
             if isinstance(network, nn.Module):

@@ -60,7 +60,7 @@ def draw_arms(
     ax: Axes,
     names: Sequence[str],
     values: Sequence[np.ndarray],
-    color: str | Sequence[str],
+    color: str,
     failed_below: float | None = None,
 ) -> None:
     """Draw a row for each arm of a study, the first on top: a dot for a seed, a bar for the mean.
@@ -68,26 +68,24 @@ def draw_arms(
     Args:
         names: of the arms.
         values: (seeds,) for each arm.
-        color: a role's colour, or one for each arm.
+        color: a role's colour.
         failed_below: seeds under this value are drawn hollow and counted at the right.
 
     Raises:
-        ValueError: names, values and colours are not equally many, or an arm has no seeds.
+        ValueError: names and values are not equally many, or an arm has no seeds.
     """
-    colors = [color] * len(names) if isinstance(color, str) else list(color)
     values = [np.asarray(arm, dtype=float) for arm in values]
-    if not len(names) == len(values) == len(colors):
-        got = f"{len(values)} for {len(names)} names and {len(colors)} colours"
-        raise ValueError(f"values: got {got}; expected equally many")
-    for row, (arm, of_arm) in enumerate(zip(values, colors, strict=True)):
+    if len(names) != len(values):
+        raise ValueError(f"values: got {len(values)} for {len(names)} names; expected as many")
+    for row, arm in enumerate(values):
         if arm.ndim != 1 or not arm.size:
             raise ValueError(f"values: got shape {arm.shape} in row {row}; expected (seeds,)")
         failed = arm < (-np.inf if failed_below is None else failed_below)
         # In three lanes, so that seeds of nearly the same value do not hide each other.
         height = row + 0.17 * (np.argsort(np.argsort(arm)) % 3 - 1)
-        ax.plot(arm[~failed], height[~failed], "o", ms=4, mew=0, alpha=0.7, color=of_arm)
+        ax.plot(arm[~failed], height[~failed], "o", ms=4, mew=0, alpha=0.7, color=color)
         ax.plot(arm[failed], height[failed], "o", ms=4.5, mfc="white", mec=CHANCE, mew=1)
-        ax.plot([arm.mean()] * 2, [row - 0.36, row + 0.36], lw=2.2, color=of_arm, zorder=3)
+        ax.plot([arm.mean()] * 2, [row - 0.36, row + 0.36], lw=2.2, color=color, zorder=3)
         if failed.any():
             ax.annotate(
                 f"{failed.sum()} of {len(arm)} fail", (1, row), (6, 0), va="center", size=8,

@@ -121,9 +121,7 @@ def draw_maps(
     panels: dict[str, np.ndarray],
     kind: str,
     *,
-    paths: dict[str, Any] | None = None,
     visits: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
-    zero_of: np.ndarray | None = None,
     label: str | None = None,
     levels: np.ndarray | None = None,
 ) -> Figure:
@@ -133,24 +131,19 @@ def draw_maps(
         panels: title -> (angles, velocities), 1 to 6 of them, on even grids over [-π, π] and
             [-8, 8], ends included, as `optimal_values` returns them.
         kind: "value", "torque" (N m) or "difference" (symmetric about 0).
-        paths: title -> (angles, velocities, colour) or a list of these, drawn over that panel;
-            (T,) each, rad and rad/s, 0 is up. In place of the colour, a dict of line options.
         visits: title -> (angles, velocities) of visited states; lines enclose the densest cells
             that hold 50 and 90 % of them.
-        zero_of: another map (angles, velocities), whose zero line is dashed in every panel: an
-            optimal torque, say, and where it switches.
         label: of the colour bar.
         levels: the bounds of the flat colours, rising; default 8 to 11.
 
     Raises:
-        ValueError: another kind, other shapes, or a path or visits without a panel.
+        ValueError: another kind, other shapes, or visits without a panel.
     """
     if kind not in KINDS:
         raise ValueError(f"kind: got {kind!r}; expected {', '.join(map(repr, KINDS))}")
-    panels, paths, visits = grids(panels), paths or {}, visits or {}
-    for name, given in (("paths", paths), ("visits", visits)):
-        if unknown := set(given) - set(panels):
-            raise ValueError(f"{name}: got {sorted(unknown)}; expected titles of panels")
+    panels, visits = grids(panels), visits or {}
+    if unknown := set(visits) - set(panels):
+        raise ValueError(f"visits: got {sorted(unknown)}; expected titles of panels")
     bounds, ticks = map_levels(list(panels.values()), kind)
     if levels is not None:
         bounds, ticks = np.asarray(levels, dtype=float), list(levels)
@@ -158,31 +151,10 @@ def draw_maps(
     for ax, (title, grid) in zip(axes, panels.items(), strict=True):
         filled = flat_map(ax, grid, bounds, "cividis" if kind == "value" else TORQUE)
         ax.set_title(title)
-        if zero_of is not None:
-            zero_line(ax, grids({"": zero_of}, "zero_of")[""])
         if title in visits:
             draw_visits(ax, *visits[title])
-        given = paths.get(title, [])
-        for path in given if isinstance(given, list) else [given]:
-            draw_path(ax, *path)
     color_bar(fig, filled, ticks, label or KINDS[kind], ax=axes)
     return fig
-
-
-def zero_line(ax: Axes, grid: np.ndarray) -> None:
-    """Dash the line along which a grid (angles, velocities) is zero."""
-    x, y = (np.linspace(-end, end, n) for end, n in zip((180, MAX_SPEED), grid.shape, strict=True))
-    ax.contour(x, y, grid.T, levels=[0.0], colors=EXACT, linewidths=1.2, linestyles=[(0, (4, 2))])
-
-
-def draw_path(ax: Axes, angle: np.ndarray, velocity: np.ndarray, color: str | dict) -> None:
-    """Draw a path (rad, rad/s) with a white rim, open at its start and filled at its end."""
-    style = {"color": color} if isinstance(color, str) else {"color": ACTOR} | color
-    x, y = unwrapped(np.asarray(angle), velocity)
-    (line,) = ax.plot(np.degrees(x), y, zorder=4, path_effects=HALO, **style)
-    ends = {"marker": "o", "ms": 6, "ls": "", "zorder": 5, "clip_on": False}
-    ax.plot(np.degrees(x[0]), y[0], mfc="white", mec=line.get_color(), mew=1.6, **ends)
-    ax.plot(np.degrees(x[-1]), y[-1], mfc=line.get_color(), mec="white", mew=1, **ends)
 
 
 def draw_visits(ax: Axes, angle: np.ndarray, velocity: np.ndarray) -> None:
@@ -203,28 +175,21 @@ def draw_visits(ax: Axes, angle: np.ndarray, velocity: np.ndarray) -> None:
     plt.setp(lines, path_effects=[Stroke(linewidth=2.8, foreground="white"), Normal()])
 
 
-def draw_ridge(
-    panels: dict[str, tuple[np.ndarray, np.ndarray]],
-    *,
-    relative: bool = True,
-    levels: np.ndarray | None = None,
-) -> Figure:
+def draw_ridge(panels: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     """Draw Q over angle and action, its ridge (the best action, dashed) and the actor's action.
+
+    The colours are of Q minus the best Q of the same angle.
 
     Args:
         panels: title -> (q, action), 1 to 6 of them: q (angles, actions), on even grids over
             [-π, π] and [-1, 1], ends included; action (angles,), in [-1, 1].
-        relative: colour Q minus the best Q of the same angle, not Q itself.
-        levels: the bounds of the flat colours, rising; default 8 to 11.
 
     Raises:
         ValueError: other shapes.
     """
     qs = grids({title: q for title, (q, _) in panels.items()})
-    shown = {title: q - q.max(axis=1, keepdims=True) * relative for title, q in qs.items()}
+    shown = {title: q - q.max(axis=1, keepdims=True) for title, q in qs.items()}
     bounds, ticks = map_levels(list(shown.values()), "value", equal=0.9)
-    if levels is not None:
-        bounds, ticks = np.asarray(levels, dtype=float), list(levels)
     fig, axes = layout(len(panels), "action")
     for ax, (title, (_, action)) in zip(axes, panels.items(), strict=True):
         q, action = qs[title], np.asarray(action, dtype=float)
@@ -240,6 +205,5 @@ def draw_ridge(
         ax.set(title=title, ylim=(-1.1, 1.1), yticks=[-1, 0, 1])
     words = ["the actor's action", "the action of the highest $Q$"]
     fig.legend(lines, words, loc="outside lower center", ncols=2, handlelength=3)
-    name = "$Q$, less the best at this angle" if relative else "$Q$"
-    color_bar(fig, filled, ticks, name, ax=axes)
+    color_bar(fig, filled, ticks, "$Q$ minus its best at this angle", ax=axes)
     return fig

@@ -63,44 +63,45 @@ def draw_swings(paths: dict[str, np.ndarray]) -> Figure:
     return fig
 
 
-def draw_estimates(returns: np.ndarray, estimates: np.ndarray, bound: float = 0.0) -> Figure:
-    """Draw a critic's estimates over the discounted returns that followed.
+def draw_estimates(returns: np.ndarray, estimates: np.ndarray) -> Figure:
+    """Draw a critic's estimates over the discounted returns that followed; none is above 0.
 
     Args:
         returns, estimates: (states,) both.
-        bound: no return can be above it.
     """
     fig = Figure(figsize=(7.2, 3.0))
     ax = fig.subplots()
-    top = max(bound, np.max(estimates)) + 12
-    ax.axhspan(bound, top, color=CHANCE, alpha=0.18, lw=0)
+    low, top = np.min(returns), max(0.0, np.max(estimates)) + 12
+    ax.axhspan(0.0, top, color=CHANCE, alpha=0.18, lw=0)
     ax.plot(returns, estimates, ".", color=CRITIC, ms=3, alpha=0.5)
-    ax.axline((bound, bound), slope=1, color=EXACT, ls=DASHES, lw=1.2)
-    ax.text(np.min(returns), top - 2, "no return can be up here", va="top", color=CHANCE_TEXT)
-    low = np.min(returns)
-    ax.text(low / 4, 0.9 * low, "dashed: as promised", ha="center", color=EXACT)
+    ax.axline((0, 0), slope=1, color=EXACT, ls=DASHES, lw=1.2)
+    ax.text(low, top - 2, "no return can be up here", va="top", color=CHANCE_TEXT)
+    ax.text(low / 4, 0.9 * low, "dashed: estimate = return", ha="center", color=EXACT)
     ax.set(xlabel="discounted return that followed", ylabel="critic's estimate", ylim=(None, top))
     ax.set_title("The critic promises more than comes")
     return fig
 
 
-def draw_study(title: str, arms: dict[str, np.ndarray], **references: float) -> Figure:
+def draw_study(
+    title: str, arms: dict[str, np.ndarray], references: dict[str, float], failed_below: float
+) -> Figure:
     """Draw a row of dots for each arm of a study, one for a seed, and lines for references.
 
     Args:
         title: the finding.
         arms: name -> (seeds,), returns.
-        references: return by name (_ is shown as -); the best possible, then chance.
+        references: name -> return; the best possible, then chance.
+        failed_below: seeds under this return are drawn hollow and counted.
     """
     fig = Figure(figsize=(7.2, 4.5))
     ax: Axes = fig.subplots()
     for (name, x), line in zip(references.items(), (DASHES, DOTS), strict=False):
         ax.axvline(x, color=EXACT if line == DASHES else CHANCE, ls=line, lw=1.2, zorder=0)
         ax.annotate(
-            name.replace("_", "-"), (x, 1), (0, 3), xycoords=("data", "axes fraction"),
+            name, (x, 1), (0, 3), xycoords=("data", "axes fraction"),
             textcoords="offset points", ha="center", va="bottom", size=8,
         )  # fmt: skip
-    draw_arms(ax, list(arms), list(arms.values()), ACTOR)
+    draw_arms(ax, list(arms), list(arms.values()), ACTOR, failed_below)
     ax.set_xlabel("mean return over held-out starts")
     ax.set_title(title, pad=18)
     return fig

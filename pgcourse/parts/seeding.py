@@ -1,6 +1,9 @@
 """Random streams: each part of an agent draws from one of its own."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 
 import numpy as np
 import torch
@@ -9,6 +12,7 @@ from pgcourse import checks
 
 # A new name goes to the end: the seeds of the ones before it stay what they are.
 STREAMS = ("reset", "actions", "memory", "noise", "weights", "draws", "demo")
+_building = Lock()  # the stream that PyTorch fills new weights from belongs to all threads
 
 
 def stream_seed(seed: int, name: str) -> int:
@@ -20,6 +24,14 @@ def stream_seed(seed: int, name: str) -> int:
     """
     words = np.random.SeedSequence(seed).generate_state(len(STREAMS))
     return int(words[STREAMS.index(name)])
+
+
+@contextmanager
+def seeded_weights(seed: int) -> Iterator[None]:
+    """Fill new networks from a seed, and leave PyTorch's own stream as it was."""
+    with _building, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def seed_everything(seed: int) -> None:

@@ -1,6 +1,7 @@
 """Chapter 03: DDPG on the pendulum, and what its noise, its targets and its memory are for."""
 
 import math
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -94,10 +95,10 @@ def promises(agent: DDPGAgent) -> tuple[np.ndarray, np.ndarray]:
 
     Of the first 100 steps of 40 episodes, so that 100 rewards or more follow each: (4000,) both.
     """
-    env, estimates, returns = make_env(ENV_ID), [], []
-    powers = agent.gamma ** np.arange(200)
-    for seed in PANEL[:40]:
-        cos, sin, speed = env.reset(seed=seed)[0]
+    estimates, returns, powers = [], [], agent.gamma ** np.arange(200)
+    with closing(make_env(ENV_ID)) as env:
+        starts = [env.reset(seed=seed)[0] for seed in PANEL[:40]]
+    for cos, sin, speed in starts:
         path = swing(agent, np.arctan2(sin, cos), speed)
         obs = np.column_stack([np.cos(path[:, 0]), np.sin(path[:, 0]), path[:, 1]])
         obs = torch.from_numpy(obs.astype(np.float32))[:100]

@@ -84,6 +84,22 @@ def plain(transition: tuple, obs_dim: int | None = None, act_dim: int | None = N
     )
 
 
+def episodes_of(
+    demo: list[tuple], obs_dim: int, act_dim: int, steps: int | None = None
+) -> list[list[Transition]]:
+    """Return plain transitions cut into episodes; TypeError or ValueError if one is bad.
+
+    An episode ends where it terminated, at `steps` rows, or where the next row starts elsewhere.
+    """
+    checks.instance("demo", demo, list | tuple, "a list of transitions")
+    found: list[list[Transition]] = []
+    for row in (plain(each, obs_dim, act_dim) for each in demo):
+        if not found or found[-1][-1][4] or found[-1][-1][3] != row[0] or len(found[-1]) == steps:
+            found.append([])
+        found[-1].append(row)
+    return found
+
+
 def save_demos(path: str | Path, transitions: list[tuple]) -> None:
     """Write transitions to a file that `load_demos` reads, atomically.
 
