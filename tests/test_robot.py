@@ -67,7 +67,13 @@ def test_relabelled_rewards_are_the_environments_own(demo):
 
 def test_starts_are_states_of_demonstrations_and_the_goal_is_where_they_ended(demo):
     env = DemoResets(make_env(PICK_AND_PLACE), demo, SEED, share=1.0)
-    assert len(env.states) == 150 and len(env.goals) == 3
+    assert len(env.goals) == 3
+    # Half of the demonstrated states have the block at its goal: nothing is left to learn there.
+    open_rows = [
+        np.linalg.norm(np.subtract(row[0][25:28], demo[k // 50 * 50 + 49][3][25:28])) > 0.05
+        for k, row in enumerate(demo)
+    ]
+    assert len(env.states) == sum(open_rows) < 100
     ends = [demo[k][3][25:28] for k in (49, 99, 149)]
     places = np.array([row[0][:6] for row in demo])
     seen = set()
@@ -77,6 +83,7 @@ def test_starts_are_states_of_demonstrations_and_the_goal_is_where_they_ended(de
         assert away.min() < 1e-3
         goal = np.abs(np.array(ends) - start[-3:]).max(axis=1)
         assert goal.min() < 1e-6 and goal.argmin() == away.argmin() // 50
+        assert open_rows[away.argmin()]
         seen.add(int(away.argmin()))
     assert len(seen) > 5
 

@@ -35,27 +35,29 @@ BIT_KINDS: dict[str, dict[str, Any]] = {
 STEPS, EVERY, DEMOS = 50, 25, 100  # of an episode; episodes between measurements; demonstrations
 # clone: (updates at most, measurements)
 CLONES = {"clone": (2_000, 4), "clone, last weights": (8_000, 4)}
-NO_FILTER = {"q_filter": False}
-# arm: (episodes, seeds, settings); those with one seed are a beginning
-ARM_KINDS: dict[str, tuple[int, int, dict[str, Any]]] = {
-    "clone": (0, 2, {}),
-    "clone, last weights": (0, 2, {}),
-    "HER": (150, 2, {"demo_batch_size": 0}),
-    "+ demonstrations": (150, 2, {"lambda2": 0.0}),
-    "+ cloning": (150, 2, NO_FILTER),
-    "+ Q-filter": (300, 2, {}),
-    "+ resets": (150, 2, {}),
-    "pretrained + Q-filter": (150, 1, {"pretrain": 1_000}),
+NO_FILTER, FILTER = {"q_filter": False}, {"q_filter": True}
+RELABELLED, WANTED = {"demo_relabel": 0.8}, {"demo_relabel": 0.0}
+# arm: (episodes, settings)
+ARM_KINDS: dict[str, tuple[int, dict[str, Any]]] = {
+    "clone": (0, {}),
+    "clone, last weights": (0, {}),
+    "HER": (150, {"demo_batch_size": 0}),
+    "+ demonstrations": (150, RELABELLED | {"lambda2": 0.0}),
+    "+ cloning": (150, RELABELLED | NO_FILTER),
+    "+ Q-filter": (300, RELABELLED | FILTER),
+    "+ resets": (150, RELABELLED | FILTER),
+    "pretrained + Q-filter": (150, RELABELLED | FILTER | {"pretrain": 1_000}),
     # Demonstrations never relabelled: whose goals were wanted.
-    "wanted goals: no filter": (300, 1, NO_FILTER | {"demo_relabel": 0.0}),
-    "wanted goals: soft filter": (300, 1, {"q_filter": "soft", "demo_relabel": 0.0}),
-    "wanted goals: Q-filter": (150, 1, {"demo_relabel": 0.0}),
+    "wanted goals: no filter": (300, WANTED | NO_FILTER),
+    "wanted goals: soft filter": (300, WANTED | {"q_filter": "soft"}),
+    "wanted goals: Q-filter": (150, WANTED | FILTER),
     # Which of the two needs it? Beside "+ cloning" (neither) and "wanted goals: no filter" (both).
-    "wanted goals: clone only": (150, 1, NO_FILTER | {"clone_relabel": 0.0}),
-    "wanted goals: critic only": (150, 1, NO_FILTER | {"demo_relabel": 0.0, "clone_relabel": 0.8}),
+    "wanted goals: clone only": (150, RELABELLED | NO_FILTER | {"clone_relabel": 0.0}),
+    "wanted goals: critic only": (150, WANTED | NO_FILTER | {"clone_relabel": 0.8}),
 }
+SEEDS, BIT_SEEDS = range(5), range(3)
 ARMS = [f"{kind}, {bits} bits" for kind in BIT_KINDS for bits in BITS] + list(ARM_KINDS)
-JOBS = [(arm, seed) for arm in ARMS for seed in range(ARM_KINDS.get(arm, (0, 1))[1])]
+JOBS = [(arm, seed) for arm in ARMS for seed in (SEEDS if arm in ARM_KINDS else BIT_SEEDS)]
 # Of a replay: where rounding flips another bit, or another row passes the filter, all is another.
 # Held to old instructions, the arm's Q-filter was off by 0.4 after 100 updates, and 0.5 after 500.
 TOLERANCE = evidence.TOLERANCE | {100: (0.1, 0.02), 500: (0.5, 0.05)}
@@ -111,7 +113,7 @@ def make(arm: str, seed: int) -> HERAgent | Clone:
         kind, _, bits = arm.removesuffix(" bits").rpartition(", ")
         settings = BIT_AGENT | BIT_KINDS[kind]
         return HERAgent(register_bit_flip(int(bits)), BIT_EPISODES, seed=seed, **settings)
-    settings = {"demo_batch_size": 128} | ARM_KINDS[arm][2]
+    settings = {"demo_batch_size": 128} | ARM_KINDS[arm][1]
     demo = demonstrations(seed)
     if arm in CLONES:
         return (Clone if arm == "clone" else NeverStopped)(

@@ -37,9 +37,10 @@ def pick_and_place(obs: np.ndarray) -> np.ndarray:
 class DemoResets(gym.Wrapper, RecordConstructorArgs):
     """Starts some episodes in a state that a demonstration went through (Nair et al. 2017, IV-D).
 
-    The goal of such an episode is the place that the demonstration reached at its end. States
-    are taken and put back by MuJoCo, so this is for its environments only. They agree to less
-    than a millimetre: the arm's next target also depends on the step before, which is not there.
+    The goal of such an episode is the place that the demonstration reached at its end; states in
+    which it is met already teach nothing and are left out. States are taken and put back by
+    MuJoCo, so this is for its environments only. They agree to less than a millimetre: the arm's
+    next target also depends on the step before, which is not there.
 
     Args:
         env: a MuJoCo environment with goals, made by `make_env`.
@@ -59,7 +60,7 @@ class DemoResets(gym.Wrapper, RecordConstructorArgs):
         if not hasattr(env.unwrapped, "model"):
             raise TypeError(f"env: got {env}; expected a MuJoCo environment")
         self.share = checks.real("share", share, 0.0, 1.0)
-        self.states: list[tuple[np.ndarray, int]] = []  # a state, and its episode
+        states: list[tuple] = []  # a state, what it achieved, and its episode
         self.goals: list[np.ndarray] = []  # of each episode
         obs = env.reset(seed=checks.integer("seed", seed, 0))[0]
         for k, row in enumerate(demo):  # again, as a transition does not hold all of the state
@@ -68,13 +69,22 @@ class DemoResets(gym.Wrapper, RecordConstructorArgs):
                     f"demo: got a transition {k} that does not follow from seed {seed}; "
                     "expected what record_demos returned for this environment and seed"
                 )
-            self.states.append((self.state(), len(self.goals)))
+            achieved = obs[-2 * env.goal_dim : -env.goal_dim].copy()
+            states.append((self.state(), achieved, len(self.goals)))
             obs, _, _, truncated, _ = env.step(np.float32(row[1]))
             if truncated:
                 self.goals.append(obs[-2 * env.goal_dim : -env.goal_dim].copy())
                 obs = env.reset()[0]
         if len(self.goals) * env.spec.max_episode_steps != len(demo) or not demo:
             raise ValueError(f"demo: got {len(demo)} transitions; expected whole episodes")
+        reward = env.unwrapped.compute_reward
+        self.states = [
+            (state, episode)
+            for state, achieved, episode in states
+            if reward(achieved, self.goals[episode], {}) < 0
+        ]
+        if not self.states:
+            raise ValueError("demo: got no state with its goal still to be met; expected some")
 
     @property
     def spec(self):
