@@ -23,7 +23,7 @@ class BCAgent(OffPolicyAgent):
         demo: transitions (obs, action, reward, next_obs, terminated): see `load_demos`.
         lambda1: weight of the policy gradient, at least 0.
         lambda2: weight of the cloning loss, at least 0.
-        q_filter: True imitates only where the critic prefers the demonstrator (07 Eq. 3), "soft"
+        q_filter: True imitates only where the critic prefers the demonstrator (07 Eq. 4), "soft"
             weighs by how much it does (07 Eq. 5), False imitates every row.
         pretrain: updates with demonstrations alone, unfiltered, before `train`'s first step.
 
@@ -101,7 +101,7 @@ class BCAgent(OffPolicyAgent):
             self.q_filter = filtered
 
     def actor_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return λ1 · actor loss + λ2 · cloning loss, 07 Eq. 4, and the numbers to record."""
+        """Return λ1 · actor loss + λ2 · cloning loss, 07 Eq. 3, and the numbers to record."""
         action = self.actor(batch.obs)
         q = self.critic(batch.obs, action)
         n, filtered = self.demo_batch_size, self.q_filter
@@ -115,7 +115,7 @@ class BCAgent(OffPolicyAgent):
 def cloning(
     critic: nn.Module, batch: Batch, action: Tensor, q: Tensor, n: int, filtered: bool | str
 ) -> tuple[Tensor, Tensor]:
-    """Return the loss of the last n rows, 07 Eqs. 2, 3 and 5, and the share that passes the filter.
+    """Return the loss of the last n rows, 07 Eqs. 1, 4 and 5, and the share that passes the filter.
 
     Args:
         critic: judges the demonstrated actions.

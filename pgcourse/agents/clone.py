@@ -78,7 +78,7 @@ class Clone:
         return torch.from_numpy(obs), torch.tensor([row[1] for row in rows])
 
     def loss(self, batch: tuple) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return the cloning loss of inputs and answers, 07 Eq. 2, and the number to record."""
+        """Return the cloning loss of inputs and answers, 07 Eq. 1, and the number to record."""
         obs, action = batch
         loss = bc_loss(self.actor(obs), action, torch.ones(len(obs)))
         return loss, {"bc_loss": loss}
