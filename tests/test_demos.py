@@ -1,3 +1,4 @@
+import contextlib
 import io
 import itertools
 import math
@@ -7,7 +8,6 @@ import random
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import gymnasium as gym
@@ -143,16 +143,32 @@ def test_an_oversized_file_a_missing_one_and_a_folder(tmp_path):
         load_demos(tmp_path / "folder.pkl")
 
 
+@contextlib.contextmanager
+def calls():
+    """Count the calls of functions: what takes long on any machine has many."""
+    found = [0]
+
+    def count(frame, event, argument):
+        found[0] += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield lambda: found[0]
+    finally:
+        sys.setprofile(before)
+
+
 def test_rows_that_share_their_lists_are_refused_at_once(tmp_path):
     obs = [0.5] * 2_000
     row = (obs, [0.5], -1.0, obs, False)
     path = tmp_path / "d.pkl"
     path.write_bytes(pickle.dumps([row] * 10_000))
     assert path.stat().st_size < 50_000  # and it stands for 40 million numbers
-    start = time.perf_counter()
-    with pytest.raises(ValueError, match=REFUSED.replace("got .*", "got .*share their lists")):
-        load_demos(path)
-    assert time.perf_counter() - start < 1.0
+    with calls() as count:
+        with pytest.raises(ValueError, match=REFUSED.replace("got .*", "got .*share their lists")):
+            load_demos(path)
+    assert count() < 1_000_000  # of functions: the numbers were not looked at one by one
 
 
 @pytest.mark.parametrize("more", [b"\0", b".", pickle.dumps([ROW])])
@@ -185,7 +201,7 @@ def test_a_pipe_and_links_that_lead_nowhere_are_refused_at_once(tmp_path):
     )
     # In a process of its own: one that waits for a pipe would hang the tests.
     command = [sys.executable, "-c", code, *expected]
-    out = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    out = subprocess.run(command, capture_output=True, text=True, timeout=600)
     for line, message in zip(out.stdout.splitlines(), expected.values(), strict=True):
         assert re.match(message + "; expected demonstrations: a pickled list", line)
 

@@ -79,7 +79,7 @@ def test_agents_made_side_by_side_in_threads_have_their_own_seeds_weights():
 @pytest.mark.skipif(cpu_count() < 2, reason="one core runs one thread at a time")
 def test_nobody_watches_runs_in_threads_and_the_audience_is_back_after_them(monkeypatch):
     monkeypatch.setenv("PGCOURSE_AUDIENCE", "terminal")
-    both, seen_outside = threading.Barrier(2, timeout=20), []
+    both, seen_outside = threading.Barrier(2, timeout=600), []
 
     def overlapping(config, seed):
         both.wait()  # both runs are inside, and the one that came first is the last to leave
