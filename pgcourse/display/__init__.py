@@ -5,9 +5,13 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from pgcourse.display import colors as colors
+from pgcourse.display.car import car_film as car_film
+from pgcourse.display.car import draw_filter as draw_filter
+from pgcourse.display.car import draw_phase as draw_phase
 from pgcourse.display.curves import draw_arms as draw_arms
 from pgcourse.display.curves import draw_seeds as draw_seeds
 from pgcourse.display.listing import show_source
+from pgcourse.display.networks import draw_cloning as draw_cloning
 from pgcourse.display.networks import draw_networks as draw_networks
 from pgcourse.display.pendulum import draw_maps as draw_maps
 from pgcourse.display.pendulum import draw_ridge as draw_ridge

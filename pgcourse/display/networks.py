@@ -1,10 +1,10 @@
-"""The four networks of DDPG and one update of them, as a diagram."""
+"""The networks of DDPG and one update of them, without and with demonstrations, as diagrams."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from pgcourse.display.colors import ACTOR, CHANCE, CRITIC, INK
+from pgcourse.display.colors import ACTOR, CHANCE, CRITIC, INK, TEACHER, TEACHER_TEXT
 
 TARGET, STEP, CLIMB = 54.0, 33.0, 10.0  # heights of the three rows, from the top
 MU, Q, LOSS = 40.0, 63.0, 91.0  # the columns of networks and losses
@@ -128,3 +128,58 @@ def draw_actor_and_copies(ax: Axes) -> None:
     note(ax, SLOW + 1.6, 43.5, r"$\tau$", ACTOR, 11)
     title = "4  Soft update (Eq. 9), dashed: the copies follow"
     note(ax, 29, 22.5, title, size=8.5, ha="left", weight="bold")
+
+
+def chip(ax: Axes, y: float, *colors: str) -> None:
+    """Draw the rows that a line of the diagram begins with, a part for each kind."""
+    for k, color in enumerate(colors):
+        ax.add_patch(Rectangle((2 + 5.5 * k, y - 4), 5.5, 8, fc=color, ec="white", alpha=0.6, lw=1))
+
+
+def draw_cloning() -> Figure:
+    """Draw one update of DDPG with demonstrations: what feeds what, and what pulls the actor."""
+    fig = Figure(figsize=(7.2, 4.0), layout="none")
+    ax = fig.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, 108), ylim=(-3, 60))
+    ax.axis("off")
+    rows = (
+        (46, CRITIC, CRITIC, "1  Critic's step (Eq. 2): all rows"),
+        (26, ACTOR, ACTOR, "2  Actor, first pull (Eq. 3): uphill on the critic, all rows"),
+        (6, TEACHER, TEACHER_TEXT, "3  Actor, second pull (Eq. 1): to the teacher"),
+    )
+    for y, tint, color, title in rows:
+        ax.add_patch(Rectangle((0, y - 8), 108, 17.5, fc=tint, ec="none", alpha=0.08, zorder=0))
+        note(ax, 17, y + 7, title, color, 8.5, ha="left", weight="bold")
+    for y in (46, 26):
+        chip(ax, y, CHANCE, TEACHER)
+    chip(ax, 6, TEACHER)
+    note(ax, 4.7, 51.8, "$N$", size=9)
+    note(ax, 10.2, 51.8, "$N_D$", TEACHER_TEXT, 9)
+    note(ax, 7.5, 57.5, "replayed,\ndemonstrated", size=7.5)
+    top, middle, bottom = 46, 25.5, 5.5
+    box(ax, 63, top, "$Q$", CRITIC)
+    box(ax, 91, top, "mean $(Q-y)^2$", CRITIC, wide=True)
+    arrow(ax, (13.5, top), (57.5, top))
+    note(ax, 35, top + 2.2, "$s, a$")
+    arrow(ax, (68.5, top + 1.5), (78.5, top + 1.5))
+    arrow(ax, (78.5, top - 1.8), (68.5, top - 1.8), CRITIC, 3.2)
+    box(ax, 40, middle, r"$\mu$", ACTOR)
+    box(ax, 63, middle, "$Q$", CRITIC)
+    box(ax, 91, middle, r"$-\lambda_1$ mean $Q(s,\mu(s))$", ACTOR, wide=True)
+    arrow(ax, (13.5, middle), (34.5, middle))
+    note(ax, 24, middle + 2.2, "$s$")
+    for start, end in ((45.5, 57.5), (68.5, 78.5)):
+        arrow(ax, (start, middle + 1.5), (end, middle + 1.5))
+        arrow(ax, (end, middle - 1.8), (start, middle - 1.8), ACTOR, 3.2)
+    box(ax, 40, bottom, r"$\mu$", ACTOR)
+    box(ax, 91, bottom, r"$\lambda_2\,$mean$\,f\,\|\mu(s)-a\|^2$", TEACHER, wide=True)
+    arrow(ax, (8, bottom), (34.5, bottom))
+    note(ax, 24, bottom + 2.2, "$s$; $a$ goes to the loss", size=8)
+    arrow(ax, (45.5, bottom + 1.5), (78.5, bottom + 1.5))
+    arrow(ax, (78.5, bottom - 1.8), (45.5, bottom - 1.8), TEACHER, 3.2)
+    down = {"lw": 1.6, "ls": (0, (2, 2))}
+    arrow(ax, (63, middle - 4), (63, 15.5), CRITIC, **down)
+    ax.plot([63, 91, 91], [15.5, 15.5, 11], color=CRITIC, **down)
+    arrow(ax, (91, 11), (91, 9.5), CRITIC)
+    note(ax, 77, 13.2, "filter $f$ (Eqs. 4, 5): no gradient", CRITIC, 8)
+    return fig
