@@ -87,7 +87,7 @@ def q_filter(demo_q: Tensor, policy_q: Tensor) -> Tensor:
 
 @arguments(demo_q="N_D", policy_q="N_D")
 def soft_filter(demo_q: Tensor, policy_q: Tensor) -> Tensor:
-    """Return weights from 0 to 1 for the filter's 0 or 1, 07 Eq. 5: w = σ((Q_demo − Q_π) / std).
+    """Return weights from 0 to 1 for the filter's 0 or 1, 07 Eq. 5: sigmoid(A / std A).
 
     The more the demonstrated action beats the policy's in value, measured by the deviation of
     that advantage in the batch, the nearer to 1. A critic that cannot judge yet gives 1/2 to

@@ -1,19 +1,22 @@
 """Chapter 07's checks: right answers are accepted, wrong ones get the hint that fits."""
 
 import inspect
+import itertools
 import json
 import math
 import pickle
 import pickletools
+import re
 
 import numpy as np
 import pytest
 import torch
 
-from pgcourse import BCAgent
+from pgcourse import Actor, BCAgent, actor_loss, bc_loss
 from pgcourse.exercises import bc
-from pgcourse.tools.exercises import SOLUTIONS
+from pgcourse.tools.exercises import HEADING, SOLUTIONS
 
+HELD_OUT = [0.52, 0.40, 0.34, 0.36, 0.33, 0.35, 0.33, 0.37, 0.36, 0.38, 0.32, 0.40]
 RATES = {"A": [0.05, 0.1, 0.3, 0.6, 0.8], "B": [0.05, 0.1, 0.15, 0.2, 0.1]}
 UPDATES = [0, 500, 1_000, 1_500, 2_000]
 RIGHT, WRONG = [], []  # (check, the arguments), (check, the arguments, a piece of the hint)
@@ -45,11 +48,22 @@ for values, hint in [
     ((3, 0.3), "near 1.2"), ((..., 0.3), "no answer"),
 ]:  # fmt: skip
     WRONG.append((bc.check_share, values, hint, str(values)))
-for k, values in enumerate([("B", 1_500), ("B", 1_500.0), ("B", torch.tensor(1_500))]):
+for k, values in enumerate([(8, 5), (8.0, np.int64(5)), (torch.tensor(8), 5)]):
+    RIGHT.append((bc.check_stopping, (*values, HELD_OUT, 3), f"way{k}"))
+for values, hint in [
+    ((5, 8), "swapped"), ((4, 3), "Patience waits"), ((6, 3), "afresh"), ((10, 7), "no new best"),
+    ((12, 11), "need not rise"), ((12, 12), "need not rise"), ((7, 5), "too early"),
+    ((9, 5), "too late"), ((2, 1), "Count by hand"), ((8, 8), "last weights"),
+    ((8, 11), "never comes"), ((8, 7), "not below"), ((8, 12), "training loss"),
+    ((8, 3), "not the best"), ((..., 5), "no answer"), ((8, None), "no answer"),
+]:  # fmt: skip
+    WRONG.append((bc.check_stopping, (*values, HELD_OUT, 3), hint, str(values)))
+for k, values in enumerate([("B", 1_500), ("b", 1_500.0), (" B ", torch.tensor(1_500))]):
     RIGHT.append((bc.check_pass_rates, (*values, RATES, UPDATES), f"way{k}"))
 for values, hint in [
     (("A", 1_500), "does harm"), (("B", 1_000), "begin to part"), (("B", 2_000), "not .or long"),
     (("C", 1_500), "one of"), ((..., 1_500), "no answer"), (("B", ...), "no answer"),
+    (("a", 1_500), "does harm"), ((["B"], 1_500), "one of"), ((2, 1_500), "one of"),
 ]:  # fmt: skip
     WRONG.append((bc.check_pass_rates, (*values, RATES, UPDATES), hint, str(values)))
 
@@ -127,6 +141,14 @@ def rows_in_a_loop(action, demo_action, mask, weight):
     return total / weight.sum() if weight.sum() > 0 else total
 
 
+@right(bc.check_weighted_loss)
+def root_of_weights(action, demo_action, mask, weight):
+    share = torch.nan_to_num(weight * mask / weight.sum())
+    return torch.nn.functional.mse_loss(
+        share.sqrt()[:, None] * action, share.sqrt()[:, None] * demo_action, reduction="sum"
+    )
+
+
 @wrong(bc.check_weighted_loss, "rows that pass")
 def passing(action, demo_action, mask, weight):
     return (weight * mask * ((action - demo_action) ** 2).sum(1)).sum() / mask.sum()
@@ -157,6 +179,62 @@ def detached(action, demo_action, mask, weight):
     return mean_weight(action.detach(), demo_action, mask, weight)
 
 
+@wrong(bc.check_weighted_loss, "never looks at demo_action")
+def no_teacher(action, demo_action, mask, weight):
+    return by_sum(action, 0 * demo_action, mask, weight)
+
+
+@wrong(bc.check_weighted_loss, "it is Eq. 1, 29/3")
+def added(action, demo_action, mask, weight):
+    return by_sum(action, -demo_action, mask, weight)
+
+
+@wrong(bc.check_weighted_loss, "it is Eq. 1, 29/3")
+def one_teacher(action, demo_action, mask, weight):
+    return by_sum(action, demo_action[:1].expand_as(demo_action), mask, weight)
+
+
+@wrong(bc.check_weighted_loss, "it is Eq. 1, 29/3")
+def first_number(action, demo_action, mask, weight):
+    return by_sum(action[:, :1], demo_action[:, :1], mask, weight)
+
+
+@wrong(bc.check_weighted_loss, "gradient: is a part")
+def teacher_in_the_number_only(action, demo_action, mask, weight):
+    loss = by_sum(action, 0 * demo_action, mask, weight)
+    return loss + (by_sum(action, demo_action, mask, weight) - loss).detach()
+
+
+@wrong(bc.check_weighted_loss, "gradient: is a part")
+def half_of_the_square(action, demo_action, mask, weight):
+    gap = action - demo_action
+    return torch.dot(weight * mask, (gap * gap.detach()).sum(1)) / weight.sum().clamp(min=1e-12)
+
+
+@wrong(bc.check_weighted_loss, "also of the masked ones")
+def mean_of_passing(action, demo_action, mask, weight):
+    d = ((action - demo_action) ** 2).sum(1)
+    mean = (weight * mask).sum() / mask.sum().clamp(min=1) * mask.sum() / 2 + 1e-12
+    return (weight * mask * d).sum() / mean / (3 if (weight == weight[0]).all() else 2)
+
+
+@wrong(bc.check_weighted_loss, "0.01 times all weights")
+def clamped_at_one(action, demo_action, mask, weight):
+    d = ((action - demo_action) ** 2).sum(1)
+    return (weight * mask * d).sum() / weight.sum().clamp(min=1.0)
+
+
+@wrong(bc.check_weighted_loss, "Weights 2, 0, 1")
+def no_weights(action, demo_action, mask, weight):
+    return (mask * ((action - demo_action) ** 2).sum(1)).mean() * weight.any()
+
+
+@wrong(bc.check_weighted_loss, "random rows")
+def three_rows(action, demo_action, mask, weight):
+    mean = (weight.sum() / 3).clamp(min=1e-12)
+    return (weight / mean * mask * ((action - demo_action) ** 2).sum(1)).sum() / 3 * len(mask) / 3
+
+
 # Returns of episodes.
 @right(bc.check_episode_returns)
 def by_hand(demo):
@@ -180,6 +258,49 @@ def by_split(demo):
 @right(bc.check_episode_returns)
 def as_an_array(demo):
     return np.array(by_split(demo))
+
+
+@right(bc.check_episode_returns)
+def by_groups(demo):
+    numbers = np.cumsum([0] + [a[4] or a[3] != b[0] for a, b in itertools.pairwise(demo)])
+    groups = itertools.groupby(zip(numbers, demo, strict=False), key=lambda pair: pair[0])
+    return [sum(row[2] for _, row in group) for _, group in groups]
+
+
+@wrong(bc.check_episode_returns, "start just there")
+def by_places_alone(demo):
+    return by_split([(*row[:4], False) for row in demo])
+
+
+@wrong(bc.check_episode_returns, "time limit truncated")
+def by_the_first_number(demo):
+    return by_split([(row[0][:1], *row[1:3], row[3][:1], row[4]) for row in demo])
+
+
+@wrong(bc.check_episode_returns, "a number for each row")
+def by_obs_and_obs(demo):
+    return by_split([(*row[:3], row[0], row[4]) for row in demo])
+
+
+@wrong(bc.check_episode_returns, "return 0")
+def by_jumps(demo):
+    found = []
+    for k, row in enumerate(demo):
+        last = demo[k - 1]
+        if k == 0 or last[4] or abs(row[0][1] - last[0][1]) > 1:
+            found.append(0.0)
+        found[-1] += row[2]
+    return found
+
+
+@wrong(bc.check_episode_returns, "return 0")
+def without_zeros(demo):
+    return [value for value in by_split(demo) if value]
+
+
+@wrong(bc.check_episode_returns, "one number per episode")
+def a_sum(demo):
+    return sum(row[2] for row in demo)
 
 
 @wrong(bc.check_episode_returns, "time limit truncated")
@@ -206,6 +327,195 @@ def last_rewards(demo):
 @wrong(bc.check_episode_returns, "Your list is empty")
 def nothing(demo):
     return []
+
+
+# A plain clone.
+EXACT = "donot_use_mm_for_euclid_dist"
+
+
+def clone_with(
+    loss=lambda a, b: ((a - b) ** 2).sum(dim=1).mean(), steps=300, lr=1e-2, seeded=True, sign=1,
+    pick=lambda x: x, back=lambda actor, loss: actor, hidden=(32, 32), clear=True,
+):  # fmt: skip
+    def fit_clone(obs, action, seed):
+        if seeded:
+            torch.manual_seed(seed if seeded is True else seeded)
+        actor = Actor(obs.shape[1], action.shape[1], hidden=hidden)
+        adam = torch.optim.Adam(actor.parameters(), lr=lr)
+        for _ in range(steps):
+            found = sign * loss(actor(pick(obs)), pick(action))
+            if clear:
+                adam.zero_grad()
+            found.backward()
+            adam.step()
+        return back(actor, found if steps else None)
+
+    return fit_clone
+
+
+@right(bc.check_fit_clone)
+def minibatches_of_a_generator(obs, action, seed):
+    rng = np.random.default_rng(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        actor = torch.nn.Sequential(torch.nn.Linear(obs.shape[1], 32), torch.nn.Tanh(),
+                                    torch.nn.Linear(32, 32), torch.nn.Tanh(),
+                                    torch.nn.Linear(32, action.shape[1]))  # fmt: skip
+    adam = torch.optim.AdamW(actor.parameters(), lr=1e-2)
+    for epoch in range(80):
+        adam.param_groups[0]["lr"] = 1e-2 * 0.96**epoch
+        for rows in np.split(rng.permutation(len(obs)), 4):
+            adam.zero_grad()
+            torch.nn.functional.mse_loss(actor(obs[rows]), action[rows]).backward()
+            adam.step()
+    return actor
+
+
+@right(bc.check_fit_clone)
+def by_hand_written_descent(obs, action, seed):
+    rng = torch.Generator().manual_seed(seed)
+    sizes = [obs.shape[1], 64, action.shape[1]]
+    ws = [torch.randn(a, b, generator=rng) / a**0.5 for a, b in itertools.pairwise(sizes)]
+    ws += [torch.zeros(b) for b in sizes[1:]]
+    speed = [torch.zeros_like(w.requires_grad_()) for w in ws]
+
+    def actor(obs):
+        return torch.tanh(obs @ ws[0] + ws[2]) @ ws[1] + ws[3]
+
+    for _ in range(600):
+        loss = bc_loss(actor(obs), action, torch.ones(len(obs)))
+        for w, v, grad in zip(ws, speed, torch.autograd.grad(loss, ws), strict=True):
+            v.mul_(0.95).sub_(0.02 * grad)
+            w.data.add_(v)
+    return actor
+
+
+def whole_batches(obs, action, seed):
+    return clone_with()(obs, action, seed)
+
+
+right(bc.check_fit_clone)(whole_batches)
+ROW = lambda x: x[:1]  # noqa: E731
+for answer, hint, name in [
+    (clone_with(steps=0), "hardly trained", "untrained"),
+    (clone_with(pick=ROW), "row 0 and no other", "one_row"),
+    (clone_with(pick=lambda x: x[-1:]), "row -1 and no other", "last_row"),
+    (clone_with(back=lambda actor, loss: loss), "Return the actor", "loss"),
+    (clone_with(back=lambda actor, loss: loss.item()), "Return the actor", "number"),
+    (clone_with(back=lambda actor, loss: (actor, loss)), "actor alone", "both"),
+    (clone_with(back=lambda actor, loss: None), "returns nothing", "nothing"),
+    (lambda o, a, seed: clone_with(steps=20)(a, o, seed), "swapped", "swapped"),
+    (clone_with(sign=-1), "climb", "uphill"),
+    (clone_with(steps=15), "More updates", "too_short"),
+    (clone_with(hidden=()), "a hidden layer", "no_hidden_layer"),
+    (clone_with(clear=False, lr=3e-3), "cleared", "never_cleared"),
+    (clone_with(seeded=False), "one seed", "no_seed"),
+    (clone_with(seeded=7), "Two seeds", "fixed_seed"),
+    (clone_with(lambda a, b: (a - b).abs().mean()), "another distance", "absolute"),
+    (clone_with(lambda a, b: ((a - b) ** 4).mean()), "another distance", "fourth_power"),
+    (clone_with(lambda a, b: torch.nn.functional.smooth_l1_loss(a, b)), "another dist", "huber"),
+    (clone_with(lambda a, b: ((a.squeeze(-1) - b) ** 2).mean()), "compares every row", "matrix"),
+    (clone_with(lambda a, b: ((a.mean(0) - b.mean(0)) ** 2).sum()), "everywhere",
+     "means"),
+    (clone_with(pick=lambda x: x[torch.randint(len(x), (64,))]), "everywhere", "misaligned"),
+]:  # fmt: skip
+    WRONG.append((bc.check_fit_clone, (answer,), hint, name))
+
+
+@wrong(bc.check_fit_clone, "changes its arguments")
+def normalised_in_place(obs, action, seed):
+    obs -= obs.mean(dim=0)
+    return clone_with(steps=1)(obs, action, seed)
+
+
+@wrong(bc.check_fit_clone, "by heart")
+def nearest_row(obs, action, seed):
+    def actor(now):
+        gap, row = torch.cdist(now, obs, compute_mode=EXACT).min(dim=1, keepdim=True)
+        return torch.where(gap < 1e-6, action[row[:, 0]], 0.0)
+
+    return actor
+
+
+@wrong(bc.check_fit_clone, "gives nan")
+def nan(obs, action, seed):
+    return lambda now: torch.full((len(now), action.shape[1]), torch.nan)
+
+
+@wrong(bc.check_fit_clone, "fixed_sizes raised")
+def fixed_sizes(obs, action, seed):
+    torch.manual_seed(seed)
+    actor = Actor(3, 2, hidden=(32, 32))
+    adam = torch.optim.Adam(actor.parameters(), lr=1e-2)
+    for _ in range(200):
+        adam.zero_grad()
+        bc_loss(actor(obs), action, torch.ones(len(obs))).backward()
+        adam.step()
+    return actor
+
+
+# Departures.
+@right(bc.check_departure)
+def in_a_loop(shown, path, threshold):
+    for k, obs in enumerate(path):
+        if min(math.dist(obs, other) for other in shown) > threshold:
+            return k
+    return None
+
+
+@right(bc.check_departure)
+def by_argmax(shown, path, threshold):
+    beyond = (((path[:, None] - shown) ** 2).sum(-1) > threshold**2).all(axis=1)
+    return beyond.argmax() if beyond.any() else None
+
+
+@right(bc.check_departure)
+def by_cdist(shown, path, threshold):
+    nearest = torch.cdist(torch.tensor(path), torch.tensor(shown),
+                          compute_mode=EXACT).amin(dim=1)  # fmt: skip
+    return next((k for k, far in enumerate(nearest > threshold) if far), None)
+
+
+def nearest_of(shown, path):
+    return np.linalg.norm(path[:, None] - shown, axis=-1).min(axis=1)
+
+
+def first_of(far, never=None):
+    return int(np.argmax(far)) if np.any(far) else never
+
+
+for answer, hint, name in [
+    (lambda s, p, t: ..., "no answer yet", "dots"),
+    (lambda s, p, t: None, "returns nothing", "never"),
+    (lambda s, p, t: first_of(nearest_of(s, p) >= t), "exactly 5", "not_strict"),
+    (lambda s, p, t: first_of(nearest_of(s, p) ** 2 > t), "the root", "no_root"),
+    (lambda s, p, t: first_of(np.abs(p[:, None] - s).sum(-1).min(1) > t), "the root", "city"),
+    (lambda s, p, t: first_of(np.abs(p[:, None] - s).max(-1).min(1) > t), "root", "largest"),
+    (lambda s, p, t: first_of(np.linalg.norm(p[:, None] - s, axis=-1).max(1) > t), "all the dem",
+     "farthest"),
+    (lambda s, p, t: first_of(np.linalg.norm(p - s[0], axis=-1) > t), "all the dem", "first_row"),
+    (lambda s, p, t: first_of(np.linalg.norm(p - s.mean(0), axis=-1) > t), "all the dem", "mean"),
+    (lambda s, p, t: first_of([np.linalg.norm(a - s[min(k, len(s) - 1)]) > t
+                               for k, a in enumerate(p)]), "all the dem", "same_time"),
+    (lambda s, p, t: first_of(nearest_of(s, p) <= t), "all the dem", "within"),
+    (lambda s, p, t: int(nearest_of(s, p).argmax()), "farthest step", "farthest_step"),
+    (lambda s, p, t: int((nearest_of(s, p) > t).sum()), "count the far", "count"),
+    (lambda s, p, t: int(np.argmax(nearest_of(s, p) > t)), "return None; yours is 0", "argmax"),
+    (lambda s, p, t: first_of(nearest_of(s, p) > t, -1), "return None; yours is -1", "minus_1"),
+    (lambda s, p, t: first_of(nearest_of(s, p) > t, len(p)), "return None", "length"),
+    (lambda s, p, t: first_of(nearest_of(s, p) > t) or None, "0 is not None", "or_none"),
+    (lambda s, p, t: 1 + first_of(nearest_of(s, p) > t), "counted from 0", "from_1"),
+    (lambda s, p, t: list(np.flatnonzero(nearest_of(s, p) > t)), "one time step", "all_steps"),
+    (lambda s, p, t: float(nearest_of(s, p)[3]), "whole number", "distance"),
+    (lambda s, p, t: (nearest_of(s, p) > t).any(), "one time step", "whether"),
+    (lambda s, p, t: first_of(np.minimum.accumulate((nearest_of(s, p) > t)[::-1])[::-1]),
+     "farthest step", "for_good"),
+    (lambda s, p, t: first_of(nearest_of(s[:, :1], p[:, :1]) > t), "farthest step",
+     "one_number"),
+    (lambda s, p, t: first_of(nearest_of(s, p) > 5.0), "return None; yours is 3", "fixed"),
+    (lambda s, p, t: first_of(nearest_of(s, p.__isub__(1.0)) > t), "changes its arg", "in_place"),
+]:  # fmt: skip
+    WRONG.append((bc.check_departure, (answer,), hint, name))
 
 
 # Fading.
@@ -265,11 +575,182 @@ class Growing(Remembering):
         return BCAgent.actor_objective(self, batch)
 
 
-for kind in (Linear, Remembering, Mixed):
+class Lazy(BCAgent):
+    """Keeps the first weight when it is first asked, and puts it back."""
+
+    def actor_objective(self, batch):
+        full, self.lambda2 = self.lambda2, self.lambda2 * max(1 - 1e-3 * self.total_steps, 0)
+        found = super().actor_objective(batch)
+        self.lambda2 = full
+        return found
+
+
+class Property(BCAgent):
+    """lambda2 is computed whenever it is read; nothing is overwritten."""
+
+    @property
+    def lambda2(self):
+        return self.given * max(0.0, 1 - self.total_steps / 1_000)
+
+    @lambda2.setter
+    def lambda2(self, value):
+        self.given = value
+
+    def actor_objective(self, batch):
+        return super().actor_objective(batch)
+
+
+class FromTwo(BCAgent):
+    def actor_objective(self, batch):
+        self.lambda2 = 2.0 * max(0.0, 1 - self.total_steps / 1_000)
+        return super().actor_objective(batch)
+
+
+class FromOne(FromTwo):
+    def actor_objective(self, batch):
+        self.lambda2 = max(0.0, 1 - self.total_steps / 1_000)
+        return BCAgent.actor_objective(self, batch)
+
+
+class ByUpdates(Remembering):
+    def actor_objective(self, batch):
+        self.lambda2 = self.first * max(0.0, 1 - self.updates / 1_000)
+        return BCAgent.actor_objective(self, batch)
+
+
+class ByCalls(Remembering):
+    calls = -1
+
+    def actor_objective(self, batch):
+        self.calls += 1
+        self.lambda2 = self.first * max(0.0, 1 - self.calls / 1_000)
+        return BCAgent.actor_objective(self, batch)
+
+
+class Late(Remembering):
+    def actor_objective(self, batch):
+        t = self.total_steps
+        share = 1 - max(0, t - 100) / 600 if t <= 250 else max(0.0, 1 - t / 1_000)
+        self.lambda2 = self.first * share
+        return BCAgent.actor_objective(self, batch)
+
+
+class Stairs(Remembering):
+    def actor_objective(self, batch):
+        self.lambda2 = self.first * max(0.0, 1 - self.total_steps // 250 / 4)
+        return BCAgent.actor_objective(self, batch)
+
+
+class Ends999(Remembering):
+    def actor_objective(self, batch):
+        self.lambda2 = self.first * (1 - self.total_steps / 1_000) * (self.total_steps < 999)
+        return BCAgent.actor_objective(self, batch)
+
+
+class ComesBack(Remembering):
+    def actor_objective(self, batch):
+        self.lambda2 = self.first * max(0.0, 1 - self.total_steps % 10_000 / 1_000)
+        return BCAgent.actor_objective(self, batch)
+
+
+class OnlyDown(BCAgent):
+    """Never rises again, even if it is asked for an earlier step."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.first, self.low = self.lambda2, 1.0
+
+    def actor_objective(self, batch):
+        self.low = min(self.low, max(0.0, 1 - self.total_steps / 1_000))
+        self.lambda2 = self.first * self.low
+        return super().actor_objective(batch)
+
+
+class Shared(BCAgent):
+    """Keeps the first weight for all agents together."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        Shared.first = self.lambda2
+
+    def actor_objective(self, batch):
+        self.lambda2 = Shared.first * max(0.0, 1 - self.total_steps / 1_000)
+        return super().actor_objective(batch)
+
+
+class BothFade(BCAgent):
+    def actor_objective(self, batch):
+        loss, parts = super().actor_objective(batch)
+        share = max(0.0, 1 - self.total_steps / 1_000)
+        return share * loss, {name: share * part for name, part in parts.items()}
+
+
+class NoQ(BCAgent):
+    def actor_objective(self, batch):
+        _, parts = super().actor_objective(batch)
+        loss = max(0.0, 1 - self.total_steps / 1_000) * parts["bc_term"]
+        return loss, parts
+
+
+class HandsOver(Remembering):
+    def actor_objective(self, batch):
+        share = max(0.0, 1 - self.total_steps / 1_000)
+        self.lambda1, self.lambda2 = 1 - share, self.first * share
+        return BCAgent.actor_objective(self, batch)
+
+
+class Unfiltered(BCAgent):
+    def actor_objective(self, batch):
+        action, n = self.actor(batch.obs), self.demo_batch_size
+        q_term = self.lambda1 * actor_loss(self.critic(batch.obs, action))
+        share = max(0.0, 1 - self.total_steps / 1_000)
+        bc_term = share * self.lambda2 * bc_loss(action[-n:], batch.action[-n:], torch.ones(n))
+        loss = q_term + bc_term
+        record = {"actor_loss": loss, "q_term": q_term, "bc_term": bc_term}
+        return loss, record | {"pass_rate": torch.ones(())}
+
+
+class OldRecord(BCAgent):
+    def actor_objective(self, batch):
+        _, parts = super().actor_objective(batch)
+        share = max(0.0, 1 - self.total_steps / 1_000)
+        return parts["q_term"] + share * parts["bc_term"], parts
+
+
+class ShortRecord(Remembering):
+    def actor_objective(self, batch):
+        loss, _ = super().actor_objective(batch)
+        return loss, {"actor_loss": loss}
+
+
+class Detached(BCAgent):
+    def actor_objective(self, batch):
+        loss, parts = super().actor_objective(batch)
+        share = max(0.0, 1 - self.total_steps / 1_000)
+        loss = parts["q_term"] + share * parts["bc_term"].detach()
+        return loss, parts | {"actor_loss": loss, "bc_term": share * parts["bc_term"]}
+
+
+class LossAlone(Remembering):
+    def actor_objective(self, batch):
+        return super().actor_objective(batch)[0]
+
+
+for kind in (Linear, Remembering, Mixed, Lazy, Property):
     right(bc.check_fading)(kind)
 for kind, hint in [
+    (FromTwo, "starts at 2"), (FromOne, "starts at 1"), (ByUpdates, "depend on total_steps"),
+    (ByCalls, "step alone"), (Late, "straight line"),
+    (Stairs, "straight line"), (Ends999, "straight line"), (ComesBack, "At step 10,100"),
+    (OnlyDown, "step alone"), (Shared, "loss of Eq. 3"), (BothFade, "fades, too"),
+    (NoQ, "is missing"), (HandsOver, "lambda1 changes"), (Unfiltered, "filter is lost"),
+    (OldRecord, "is recorded as"), (ShortRecord, "BCAgent's record"), (Detached, "gradient"),
+    (LossAlone, "BCAgent's record"),
+]:  # fmt: skip
+    wrong(bc.check_fading, hint)(kind)
+for kind, hint in [
     (Constant, "does not change"), (Negative, "negative"), (Compounding, "call to call"),
-    (Switch, "3/4"), (Growing, "full weight"), (BCAgent, "Derive"),
+    (Switch, "At step 250 the weight is 0.75"), (Growing, "full weight"), (BCAgent, "Derive"),
 ]:  # fmt: skip
     wrong(bc.check_fading, hint)(kind)
 
@@ -294,6 +775,36 @@ def all_but_plain(data):
     return [name for name in names if "GLOBAL" in name or "OBJ" in name or name in CALLS]
 
 
+@right(bc.check_opcodes)
+def by_the_documentation(data):
+    """All that is not on a list of harmless instructions."""
+    plain = ("INT", "FLOAT", "LONG", "BOOL", "LIST", "TUPLE", "DICT", "SET", "STRING", "BYTE",
+             "UNICODE", "GET", "MEMO", "NONE", "NEWTRUE", "NEWFALSE", "APPEND", "POP",
+             "MARK", "STOP", "PUT", "PROTO", "FRAME", "DUP", "ADDITEMS", "BUFFER")  # fmt: skip
+    found = []
+    for opcode, _, _ in pickletools.genops(data):
+        if opcode.name in CALLS or not any(word in opcode.name for word in plain):
+            found.append(opcode.name)
+    return tuple(found)
+
+
+@wrong(bc.check_opcodes, "set of names")
+def one_text(data):
+    return "REDUCE" if b"R" in data else ""
+
+
+@wrong(bc.check_opcodes, "do not stand")
+def by_bytes(data):
+    codes = {opcode.name: opcode.code.encode("latin-1") for opcode in pickletools.opcodes}
+    return {name for name in CALLS if codes[name] in data} & {"REDUCE", "GLOBAL", "INST", "OBJ"}
+
+
+@wrong(bc.check_opcodes, "harmless file")
+def sets_too(data):
+    names = {opcode.name for opcode, _, _ in pickletools.genops(data)}
+    return names & (CALLS | {"APPENDS", "ADDITEMS"})
+
+
 @wrong(bc.check_opcodes, "loads the file")
 def loads(data):
     pickle.loads(data)
@@ -310,14 +821,9 @@ def old_protocols(data):
     return a_set(data) - {"STACK_GLOBAL"}
 
 
-@wrong(bc.check_opcodes, "NEWOBJ")
-def no_newobj(data):
-    return a_set(data) - {"NEWOBJ"}
-
-
-@wrong(bc.check_opcodes, "INST names")
-def no_inst(data):
-    return a_set(data) - {"INST"}
+for name in sorted(CALLS - {"REDUCE", "GLOBAL", "STACK_GLOBAL"}):
+    answer = lambda data, name=name: a_set(data) - {name}  # noqa: E731
+    WRONG.append((bc.check_opcodes, (answer,), f"^{name} ", f"without_{name}"))
 
 
 @wrong(bc.check_opcodes, "call nothing")
@@ -336,8 +842,9 @@ def needed(differences, gap):
     return math.ceil((1.96 * np.std(differences, ddof=1) / gap) ** 2)
 
 
-def widths_without_ddof(a, b):
-    return 1.96 * np.std(a - b) / 40**0.5, 1.96 * np.hypot(a.std(), b.std()) / np.sqrt(40)
+def widths_by_covariance(a, b):
+    (va, c), (_, vb) = np.cov(a, b)
+    return [1.96 * ((va + vb - 2 * c) / len(a)) ** 0.5, 1.96 * ((va + vb) / len(a)) ** 0.5]
 
 
 def needed_by_search(differences, gap):
@@ -347,8 +854,12 @@ def needed_by_search(differences, gap):
     return n
 
 
-for k, pair in enumerate([(widths, needed), (widths_without_ddof, needed),
-                          (widths, needed_by_search)]):  # fmt: skip
+def at_least_two(differences, gap):
+    return max(needed(differences, gap), 2)
+
+
+for k, pair in enumerate([(widths, needed), (widths_by_covariance, needed),
+                          (widths, needed_by_search), (widths, at_least_two)]):  # fmt: skip
     RIGHT.append((bc.check_seeds_needed, pair, f"way{k}"))
 for pair, hint, name in [
     ((lambda a, b: widths(a, b)[::-1], needed), "swapped", "swapped"),
@@ -357,58 +868,13 @@ for pair, hint, name in [
     ((widths, lambda d, gap: needed(d, gap) - 1), "seed fewer", "down"),
     ((widths, lambda d, gap: 1.96 * np.std(d, ddof=1) / gap), "square", "root"),
     ((widths, lambda d, gap: (1.96 * np.std(d, ddof=1) / gap) ** 2), "whole number", "fraction"),
+    ((widths, lambda d, gap: max(needed(d, gap), 3)), "takes 1; yours 3", "at_least_three"),
+    ((widths, lambda d, gap: needed(d, gap) + 1), "takes 8; yours 9", "one_more"),
+    ((lambda a, b: np.multiply(widths(a, b), (1 - 1 / len(a)) ** 0.5), needed), "ddof=1", "ddof"),
+    ((lambda a, b: np.multiply(widths(a, b), (len(a) / 40) ** 0.5), needed), "12 seeds", "n_is_40"),
+    ((lambda a, b: widths(a, b)[0], needed), "two numbers", "one_number"),
 ]:
     WRONG.append((bc.check_seeds_needed, pair, hint, name))
-
-
-# Hindsight.
-def future(reached, reward_fn, k, rng):
-    steps = np.repeat(np.arange(len(reached) - 1), k)
-    goals = reached[rng.integers(steps + 1, len(reached))]
-    return steps, goals, reward_fn(reached[steps + 1], goals)
-
-
-def future_in_a_loop(reached, reward_fn, k, rng):
-    rows = []
-    for t in range(len(reached) - 1):
-        for _ in range(k):
-            goal = reached[rng.choice(np.arange(t + 1, len(reached)))]
-            rows.append((t, goal, float(reward_fn(reached[t + 1], goal))))
-    return tuple(map(np.array, zip(*rows, strict=True)))
-
-
-def future_by_floats(reached, reward_fn, k, rng):
-    last = len(reached) - 1
-    steps = np.tile(np.arange(last), k)
-    places = steps + 1 + (rng.random(len(steps)) * (last - steps)).astype(int)
-    return steps, reached[places], reward_fn(reached[steps + 1], reached[places])
-
-
-def relabel_with(draw, reward=lambda f, r, s, g: f(r[s + 1], g)):
-    def relabel(reached, reward_fn, k, rng):
-        steps = np.repeat(np.arange(len(reached) - 1), k)
-        goals = reached[draw(rng, steps, len(reached))]
-        return steps, goals, reward(reward_fn, reached, steps, goals)
-
-    return relabel
-
-
-for answer in (future, future_in_a_loop, future_by_floats):
-    RIGHT.append((bc.check_relabel, (answer,), answer.__name__))
-draw_future = lambda rng, s, n: rng.integers(s + 1, n)  # noqa: E731
-for answer, hint, name in [
-    (relabel_with(lambda rng, s, n: rng.integers(0, n, len(s))), "after the step", "any_place"),
-    (relabel_with(lambda rng, s, n: rng.integers(s, n)), "after the step", "own_place"),
-    (relabel_with(lambda rng, s, n: np.full(len(s), n - 1)), "never drawn", "final"),
-    (relabel_with(lambda rng, s, n: rng.integers(np.minimum(s + 2, n - 1), n)),
-     "step itself reaches", "skips_one"),
-    (relabel_with(draw_future, lambda f, r, s, g: -np.ones(len(s))), "Recompute", "old_rewards"),
-    (relabel_with(draw_future, lambda f, r, s, g: f(r[s], g)), "Recompute", "before_the_step"),
-    (relabel_with(lambda rng, s, n: np.random.default_rng(len(s)).integers(s + 1, n)),
-     "never drawn|uneven", "own_stream"),
-    (lambda reached, reward_fn, k, rng: None, "returns nothing", "untouched"),
-]:  # fmt: skip
-    WRONG.append((bc.check_relabel, (answer,), hint, name))
 
 
 # Resets.
@@ -496,12 +962,22 @@ class GlobalStream(BCAgent):
         return self.obs
 
 
+class Nothing(BCAgent):
+    def reset(self): ...
+
+
+class WithoutSuper(BCAgent):
+    def reset(self):
+        self.obs = self.demo_memory.data.obs[self.rng.integers(30)].copy()
+        return self.obs
+
+
 for kind in (Half, HalfByInteger, HalfByUniform):
     right(bc.check_demo_resets)(kind)
 for kind, hint in [
     (Constant, "No episode"), (Always, "Every episode"), (OnlyTheObs, "not the state"),
     (OnlyTheState, "agent.obs is not|200"), (FirstRow, "Only 1 of 30"), (Rarely, "half of them"),
-    (GlobalStream, "own stream"),
+    (GlobalStream, "own stream"), (Nothing, "returns nothing yet"), (WithoutSuper, "super"),
 ]:  # fmt: skip
     wrong(bc.check_demo_resets, hint)(kind)
 
@@ -531,9 +1007,56 @@ def test_each_check_has_three_right_and_three_wrong_answers():
         assert sum(case[0] is check for case in WRONG) >= 3, check
 
 
-def test_the_solutions_are_right():
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    monkeypatch.setenv("PGCOURSE_AUDIENCE", "nobody")
+    monkeypatch.setattr("pgcourse.display.plots.display", lambda *_, **__: None)
+
+
+def code_cells():
     cells = json.loads((SOLUTIONS / "07_bc.ipynb").read_text(encoding="utf-8"))["cells"]
+    return {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
+
+
+def test_the_solutions_are_right(capsys):
+    space, cells = {}, code_cells()
+    for source in cells.values():
+        exec(source, space)
+    checks = sum(name.endswith("-check") for name in cells)
+    assert capsys.readouterr().out.count("Right. ") == checks
+
+
+def test_an_untouched_notebook_gets_a_friendly_sentence_for_each_check(capsys):
+    solution = re.compile(r"### BEGIN SOLUTION.*?### END SOLUTION", re.DOTALL)
     space = {}
+    for name, source in code_cells().items():
+        source = solution.sub("...  # your answer", source)
+        if not name.endswith("-check"):
+            exec(source, space)
+            continue
+        with pytest.raises(AssertionError, match=r"[.]$") as error:
+            exec(source, space)
+        assert "raised" not in str(error.value), f"{name}: {error.value}"
+
+
+def test_the_notebook_is_made_of_nbgrader_cells():
+    cells = json.loads((SOLUTIONS / "07_bc.ipynb").read_text(encoding="utf-8"))["cells"]
+    points, stated, numbers, minutes = 0, 0, [], []
     for cell in cells:
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), space)
+        source, grader = "".join(cell["source"]), cell["metadata"]["nbgrader"]
+        assert cell["id"] == grader["grade_id"] and grader["schema_version"] == 3
+        assert ("points" in grader) == grader["grade"] and not grader["task"]
+        assert grader["locked"] == (not grader["solution"])
+        assert (cell["cell_type"] == "markdown") or (
+            ("### BEGIN SOLUTION" in source) == grader["solution"]
+        )
+        points += grader.get("points", 0)
+        if found := HEADING.match(source):
+            numbers.append(int(found[1]))
+            minutes.append(int(found[3]))
+            stated += int(found[4])
+            assert cell["id"] == f"bc-{numbers[-1]:02d}-task"
+    ids = [cell["id"] for cell in cells]
+    assert len(set(ids)) == len(ids) and stated == points
+    assert numbers == list(range(1, 15)) and minutes == sorted(minutes)
+    assert "".join(cells[0]["source"]).count("Fourteen exercises") == 1

@@ -9,6 +9,7 @@ import torch
 
 from pgcourse import Batch, Normalizer
 from pgcourse.exercises import her
+from pgcourse.parts.equations import actor_loss, bc_loss, q_filter
 from pgcourse.tools.exercises import SOLUTIONS
 
 RIGHT, WRONG = [], []  # (check, the arguments, name), (check, the arguments, a hint, name)
@@ -29,8 +30,8 @@ def code_cells():
     return {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
 
 
-SPACE = {}  # what the notebook gives: the task of exercise 6, the batch of exercise 5
-for name in ("her-imports", "her-05-found", "her-06-move"):
+SPACE = {}  # what the notebook gives: a car, a batch with mistakes, the task of the last exercise
+for name in ("her-imports", "her-05-car", "her-08-found", "her-09-move"):
     exec(code_cells()[name], SPACE)
 move = SPACE["move"]
 
@@ -39,6 +40,7 @@ FAILED, SEEN = [-1] * 4, [0, -1, 0, -1]
 for k, values in enumerate([
     (FAILED, SEEN, [0, 1, 2]), (np.full(4, -1.0), np.array(SEEN), range(3)),
     (torch.tensor(FAILED), (0.0, -1.0, 0.0, -1.0), {2, 1, 0}),
+    ([np.float32(-1)] * 4, torch.tensor(SEEN).double(), torch.arange(3)),
 ]):  # fmt: skip
     RIGHT.append((her.check_two_goals, values, f"way{k}"))
 for values, hint in [
@@ -48,22 +50,76 @@ for values, hint in [
     ((FAILED, SEEN, [0, 1]), "T - t later"), ((FAILED, SEEN, [0, 2]), "T - t later"),
     ((FAILED, SEEN, [1, 2, 4]), "counted from 0"), ((FAILED, ..., [0]), "hindsight has no"),
     ((FAILED, SEEN[:3], [0]), "shape"), ((FAILED, SEEN, 3), "a list"),
-    ((FAILED, [0, 0, 0, 0], [0]), "Steps 0 and 2"),
+    ((FAILED, [0, 0, 0, 0], [0]), "Steps 0 and 2"), ((None, SEEN, [0]), "wanted has no"),
+    ((FAILED, SEEN, [True, True, True, False]), "not True or False"),
+    ((FAILED, SEEN, np.array([1, 1, 1, 0]) > 0), "not True or False"),
+    ((FAILED, SEEN, [0.5, 1, 2]), "counted from 0"), ((FAILED, SEEN, ["a"]), "be a number"),
+    ((FAILED, SEEN, [[0], [1, 2]]), "be a number"), ((FAILED, [[0], [1, 2]], [0]), "shape"),
+    ((FAILED, SEEN, [0, 1, 1]), "counted from 0"), (({-1}, SEEN, [0]), "shape"),
 ]:  # fmt: skip
     WRONG.append((her.check_two_goals, values, hint, str(values)))
-P = 1 / 65_536
-for k, values in enumerate([(P, 16 * P, -1 / (1 - 0.98)), (0.5**16, 2.0**-12, -50),
-                            (1.526e-5, torch.tensor(2.44e-4), np.float64(-49.9))]):  # fmt: skip
+P = 1 / 64
+for k, values in enumerate([(P, 6 * P, -1 / (1 - 0.98)), (0.5**6, 3 * 2.0**-5, -50),
+                            (0.0156, torch.tensor(0.094), np.float64(-50))]):  # fmt: skip
     RIGHT.append((her.check_chance, values, f"way{k}"))
 for values, hint in [
-    ((1 / 32, 0.5, -50), "chances multiply"), ((1 / 16, 1, -50), "flip a certain"),
-    ((1 / 256, 1 / 16, -50), "not 16²"), ((65_536, 1, -50), "probability"),
-    ((1e-4, 1, -50), "chance 1/2"), ((P, P, -50), "one step"), ((P, 4_096, -50), "far below 1"),
-    ((P, 1e-3, -50), "add up"), ((P, 16 * P, 50), "negative"), ((P, 16 * P, -1 / 0.98), "by γ"),
-    ((P, 16 * P, -16), "without end"), ((P, 16 * P, -1), "0.98; yours"),
-    ((P, ..., -50), "expected has no answer"),
+    ((1 / 12, 0.5, -50), "chances multiply"), ((1 / 6, 1, -50), "flip a certain"),
+    ((1 / 36, 1 / 6, -50), "not 6²"), ((64, 1, -50), "probability"),
+    ((1 / 32, 6 / 32, -50), "not five or seven"), ((1 / 128, 6 / 128, -50), "not five or seven"),
+    ((0.016, 6 * P, -50), "chance 1/2"), ((0.0, 6 * P, -50), "chance 1/2"),
+    ((1e-4, 1, -50), "chance 1/2"), ((P, P, -50), "one step"), ((P, 64, -50), "far below 1"),
+    ((P, 1 - (1 - P) ** 6, -50), "however often"), ((P, 7 * P, -50), "start earns nothing"),
+    ((P, 5 * P, -50), "add up"), ((P, 0.09, -50), "add up|however often"),
+    ((P, 6 * P, 50), "negative"), ((P, 6 * P, -1 / 0.98), "by γ"),
+    ((P, 6 * P, -0.98 / 0.02), "not discounted"), ((P, 6 * P, -6), "without end"),
+    ((P, 6 * P, -(1 - 0.98**6) / 0.02), "without end"), ((P, 6 * P, -1), "0.98; yours"),
+    ((P, 6 * P, -49.9), "0.98; yours"), ((P, 6 * P, -100), "0.98; yours"),
+    ((P, ..., -50), "expected has no answer"), ((P, [6 * P], -50), "be a number"),
 ]:  # fmt: skip
     WRONG.append((her.check_chance, values, hint, str(values)))
+
+# The actor's loss by hand, from the table of the notebook.
+QS = torch.tensor([-10.0, -8, -6, -4, -2])
+PI = torch.tensor([[1.0, 0], [0, 1], [0.5, 0.5], [0.5, 0], [-0.5, 0]])
+SHOWN, MASK = torch.tensor([[-0.5, -0.5], [0.5, 1], [1, 0.5]]), torch.tensor([1.0, 1, 0])
+SQUARES, FAR = (PI**2).sum(dim=1), ((PI[2:] - SHOWN) ** 2).sum(dim=1)
+TERMS = {
+    "value": 0.1 * actor_loss(QS), "penalty": 0.1 * 3 * (PI**2).mean(),
+    "cloning": 0.3 * bc_loss(PI[2:], SHOWN, MASK),
+}  # fmt: skip
+SUM = sum(TERMS.values())
+RIGHT.append((her.check_actor_loss, (*TERMS.values(), SUM), "the_modules"))
+RIGHT.append((her.check_actor_loss, (0.6, np.float32(0.09), 0.3, 0.99), "numbers"))
+NO_LAMBDA = {name: 10 * TERMS[name] for name in ("value", "penalty")}
+for name, slip, hint in [
+    ("value", -TERMS["value"], "the sign"), ("value", NO_LAMBDA["value"], "λ1 is missing"),
+    ("value", -NO_LAMBDA["value"], "λ1 is missing, and"), ("value", -0.1 * QS.sum(), "the sum"),
+    ("value", -0.1 * QS[2:].mean(), "all N"), ("value", -0.1 * QS[:2].mean(), "all N"),
+    ("value", 0.0, "five rows"), ("value", ..., "value has no answer"),
+    ("penalty", 0.3 * SQUARES.mean(), "divide by n_a"), ("penalty", NO_LAMBDA["penalty"], "before"),
+    ("penalty", 3 * SQUARES.mean(), "and n_a"), ("penalty", 0.1 * (PI**2).mean(), "w is missing"),
+    ("penalty", TERMS["penalty"] / 2, "twice"), ("penalty", 0.3 * (PI[2:] ** 2).mean(), "all N"),
+    ("penalty", 0.3 * (PI[:2] ** 2).mean(), "all N"), ("penalty", 0.15 * SQUARES.sum(), "the sum"),
+    ("penalty", -TERMS["penalty"], "the sign"),
+    ("penalty", 0.15 * SQUARES.sqrt().mean(), "no root"), ("penalty", 0.1, "five rows"),
+    ("penalty", "no", "be a number"),
+    ("cloning", 0.3 * (MASK * FAR).sum() / MASK.sum(), "not by the rows"),
+    ("cloning", 0.3 * (MASK * FAR).sum(), "divide the sum"),
+    ("cloning", 0.3 * (MASK * FAR).sum() / 5, "only demonstrations"),
+    ("cloning", 0.3 * FAR.mean(), "adds nothing"),
+    ("cloning", 0.3 * ((1 - MASK) * FAR).mean(), "upside down"),
+    ("cloning", 0.15 * (MASK * FAR).mean(), "only the penalty"),
+    ("cloning", (MASK * FAR).mean(), "λ2 is missing"), ("cloning", 0.1, "not λ1"),
+    ("cloning", 0.1 * TERMS["cloning"], "λ1 does not"),
+    ("cloning", 0.3 * (MASK * FAR.sqrt()).mean(), "no root"), ("cloning", 2.0, "divided by N_D"),
+    ("loss", SUM - 2 * TERMS["cloning"], "not subtracted"), ("loss", 0.51 + 0.3, "your three"),
+    ("loss", SUM - 2 * TERMS["penalty"], "your three|not subtracted"),
+    ("loss", TERMS["value"] - TERMS["penalty"], "not subtracted|your three"),
+    ("loss", 0.1 * (0.6 + 0.09) + 0.3 * 0.3, "again"), ("loss", 0.69, "your three"),
+    ("loss", None, "loss has no answer"),
+]:  # fmt: skip
+    answers = TERMS | {"loss": SUM} | {name: slip}
+    WRONG.append((her.check_actor_loss, tuple(answers.values()), hint, f"{name}-{slip}"))
 
 
 # The index of a later place.
@@ -150,6 +206,233 @@ def in_place(step, length, rng):
 
 @wrong(her.check_future_index, "returns nothing yet")
 def untouched(step, length, rng): ...
+
+
+@right(her.check_future_index)
+def in_tensors_of_steps(step, length, rng):
+    drawn = torch.as_tensor(rng.random(len(step))) * torch.as_tensor(length - step)
+    return torch.as_tensor(step) + 1 + drawn.long()
+
+
+@wrong(her.check_future_index, "shape")
+def a_column(step, length, rng):
+    return by_bounds(step, length, rng)[:, None]
+
+
+@wrong(her.check_future_index, "uneven")
+def the_sooner_the_better(step, length, rng):
+    return step + 1 + np.floor(rng.random(len(step)) ** 2 * (length - step)).astype(int)
+
+
+@wrong(her.check_future_index, "raised ValueError")
+def leaves_the_end_out(step, length, rng):
+    return rng.integers(step + 1, length)
+
+
+# The filter.
+@right(her.check_filtered_share)
+def by_the_module(critic, actor, obs, demo_action):
+    mask = q_filter(critic(obs, demo_action), critic(obs, actor(obs)))
+    return mask, mask.mean()
+
+
+@right(her.check_filtered_share)
+def row_after_row(critic, actor, obs, demo_action):
+    mask = []
+    for k in range(len(obs)):
+        row = obs[k : k + 1]
+        mask.append(bool(critic(row, demo_action[k : k + 1]) > critic(row, actor(row))))
+    return [mask, sum(mask) / len(mask)]
+
+
+@right(her.check_filtered_share)
+def in_numpy(critic, actor, obs, demo_action):
+    passes = critic(obs, demo_action).numpy() > critic(obs, actor(obs)).numpy()
+    return passes, np.mean(passes, dtype=np.float32)
+
+
+def filter_by(rule, share=lambda mask: mask.float().mean()):
+    """A filter by a rule for both values, and its share."""
+
+    def filtered_share(critic, actor, obs, demo_action):
+        mask = rule(critic(obs, demo_action), critic(obs, actor(obs)))
+        return mask, share(mask)
+
+    return filtered_share
+
+
+for answer, hint, name in [
+    (filter_by(lambda demo, own: demo < own), "better one", "reversed"),
+    (filter_by(lambda demo, own: demo <= own), "Upside down", "complement"),
+    (filter_by(lambda demo, own: demo >= own), "equal values", "ties"),
+    (filter_by(lambda demo, own: demo > own.mean()), "row by row", "mean"),
+    (filter_by(lambda demo, own: demo > own.max()), "No row passes|should be", "best"),
+    (filter_by(lambda demo, own: demo == demo), "Every row", "all"),
+    (filter_by(lambda demo, own: demo > demo), "No row", "none"),
+    (filter_by(lambda demo, own: torch.sigmoid(demo - own)), "1 or 0", "soft"),
+    (filter_by(lambda demo, own: demo - own), "1 or 0", "advantage"),
+    (filter_by(lambda demo, own: (demo > own)[:, None]), "shape", "column"),
+    (filter_by(lambda demo, own: (demo > own).any()), "shape", "any"),
+    (filter_by(lambda demo, own: demo > own, lambda mask: mask.sum()), "number of rows", "count"),
+    (filter_by(lambda demo, own: demo > own, lambda mask: 1 - mask.float().mean()), "do not pass",
+     "rest"),
+    (filter_by(lambda demo, own: demo > own, lambda mask: 1.0), "share of 1/3", "one"),
+    (filter_by(lambda demo, own: demo > own, lambda mask: 1 / 3), "share is wrong", "constant"),
+    (filter_by(lambda demo, own: demo > own, lambda mask: mask), "be a number", "mask_again"),
+    (lambda c, a, obs, shown: c(obs, shown) > c(obs, a(obs)), "two things", "no_share"),
+    (lambda c, a, obs, shown: by_the_module(c, a, obs, shown)[::-1], "comes first", "swapped"),
+    (lambda c, a, obs, shown: by_the_module(c, lambda o: 0 * a(o), obs, shown), "action of 0", "0"),
+    (lambda c, a, obs, shown: ((shown > a(obs))[:, 0], 1 / 3), "not the actions", "larger"),
+    (lambda c, a, obs, shown: (torch.tensor([1, 0, 0, 1, 0, 0, 1, 0, 0]), 1 / 3), "other goals",
+     "by_heart"),
+    (lambda c, a, obs, shown: by_the_module(c, lambda o: o[:, :1], obs, shown), "other actor",
+     "another_actor"),
+    (lambda c, a, obs, shown: by_the_module(
+        lambda o, x: -((x - o[:, 1:]) ** 2)[:, 0], a, obs, shown), "other critic", "own_critic"),
+    (lambda c, a, obs, shown: by_the_module(c, a, obs.mul_(1), shown.add_(1)), "changes its arg",
+     "in_place"),
+    (lambda c, a, obs, shown: None, "returns nothing yet", "untouched"),
+]:  # fmt: skip
+    WRONG.append((her.check_filtered_share, (answer,), hint, name))
+
+
+def test_the_filter_passes_fewer_relabelled_rows():
+    own, relabelled, action = her.car_rows()
+    share = [by_the_module(SPACE["critic"], SPACE["actor"], obs, action)[1]
+             for obs in (own, relabelled)]  # fmt: skip
+    assert own.shape == relabelled.shape == (600, 3) and action.shape == (600, 1)
+    assert share[0] > 0.98 and 0.85 < share[1] < 0.9, "the notebook says: one row in eight"
+
+
+# Resets.
+def unmet(achieved, episode, goals, tolerance):
+    return np.flatnonzero(np.linalg.norm(achieved - goals[episode], axis=1) > tolerance)
+
+
+def drawn(achieved, episode, goals, tolerance, k, rng):
+    return rng.choice(unmet(achieved, episode, goals, tolerance), k)
+
+
+def looped(achieved, episode, goals, tolerance):
+    return [
+        k for k, place in enumerate(achieved) if math.dist(place, goals[episode[k]]) > tolerance
+    ]
+
+
+def one_by_one(achieved, episode, goals, tolerance, k, rng):
+    rows = looped(achieved, episode, goals, tolerance)
+    return [rows[int(rng.random() * len(rows))] for _ in range(k)]
+
+
+def in_tensors_of_states(achieved, episode, goals, tolerance):
+    gap = torch.tensor(achieved) - torch.tensor(goals)[torch.tensor(episode)]
+    return (gap.norm(dim=1) > tolerance).nonzero()[:, 0]
+
+
+def as_a_set(achieved, episode, goals, tolerance):
+    return set(unmet(achieved, episode, goals, tolerance).astype(np.int16))
+
+
+def tensor_draws(achieved, episode, goals, tolerance, k, rng):
+    return torch.tensor(drawn(achieved, episode, goals, tolerance, k, rng))
+
+
+for pair, name in [((unmet, drawn), "numpy"), ((looped, one_by_one), "loops"),
+                   ((in_tensors_of_states, tensor_draws), "tensors"),
+                   ((as_a_set, drawn), "set")]:  # fmt: skip
+    RIGHT.append((her.check_resets, pair, name))
+
+
+def measured(distance, beyond=np.greater, own=True):
+    """The states by another distance, comparison or goal."""
+
+    def unsolved(achieved, episode, goals, tolerance):
+        goal = goals[episode] if own else goals[np.arange(len(achieved)) % len(goals)]
+        return np.flatnonzero(beyond(distance(achieved - goal), tolerance))
+
+    return unsolved
+
+
+def norm(gap):
+    return np.linalg.norm(gap, axis=1)
+
+
+def any_goal(achieved, episode, goals, tolerance):
+    gaps = np.linalg.norm(achieved[:, None] - goals, axis=2)
+    return np.flatnonzero(gaps.min(axis=1) > tolerance)
+
+
+def until_the_first_success(achieved, episode, goals, tolerance):
+    met = norm(achieved - goals[episode]) <= tolerance
+    return [k for k in range(len(met)) if not met[: k + 1][episode[: k + 1] == episode[k]].any()]
+
+
+def last_left_out(achieved, episode, goals, tolerance):
+    return np.flatnonzero(np.append(episode[1:] == episode[:-1], False))
+
+
+def counted_in_episodes(achieved, episode, goals, tolerance):
+    rows = unmet(achieved, episode, goals, tolerance)
+    return rows - np.searchsorted(episode, episode[rows])
+
+
+def moves_the_places(achieved, episode, goals, tolerance):
+    achieved -= goals[episode]
+    return np.flatnonzero(norm(achieved) > tolerance)
+
+
+for answer, hint in [
+    (measured(norm, np.less_equal), "goal is met"), (measured(norm, np.greater_equal), "exactly"),
+    (measured(lambda gap: abs(gap).max(axis=1)), "State 0"),
+    (measured(lambda gap: (gap**2).sum(axis=1)), "State 0"),
+    (measured(lambda gap: abs(gap).sum(axis=1)), "State 3"), (any_goal, "another episode"),
+    (measured(norm, own=False), "State|another|be "), (last_left_out, "exactly"),
+    (until_the_first_success, "first meets"), (counted_in_episodes, "twice"),
+    (moves_the_places, "changes its arguments"),
+    (lambda a, e, g, t: np.arange(len(a)), "Every state"),
+    (lambda a, e, g, t: norm(a - g[e]) > t, "return indices"),
+    (lambda a, e, g, t: (norm(a - g[e]) > t).tolist(), "return indices"),
+    (lambda a, e, g, t: np.nonzero(norm(a - g[e]) > t), r"\[0\]"),
+    (lambda a, e, g, t: np.argwhere(norm(a - g[e]) > t), "shape"),
+    (lambda a, e, g, t: a[unmet(a, e, g, t)], "shape"),
+    (lambda a, e, g, t: 1 + unmet(a, e, g, t), "State 1"),
+    (lambda a, e, g, t: unmet(a, e, g, t)[:-1], "It should be"),
+    (lambda a, e, g, t: unmet(a, e, g, t).astype(float), "integers"),
+    (lambda a, e, g, t: (k for k in unmet(a, e, g, t)), "array of indices"),
+    (lambda a, e, g, t: len(unmet(a, e, g, t)), "array of indices"),
+    (lambda a, e, g, t: unmet(a, e, g, 0.25), "With tolerance 0 12"),
+    (lambda a, e, g, t: a + g, "raised ValueError"), (lambda a, e, g, t: ..., "nothing yet"),
+]:  # fmt: skip
+    WRONG.append((her.check_resets, (answer, drawn), hint, f"{answer.__name__}-{hint}"))
+
+
+def episode_first(a, e, g, t, k, rng):
+    rows = unmet(a, e, g, t)
+    return [rng.choice(rows[e[rows] == who]) for who in rng.integers(len(g), size=k)]
+
+
+for answer, hint in [
+    (episode_first, "an episode first"),
+    (lambda a, e, g, t, k, rng: rng.integers(len(a), size=k), "met already"),
+    (lambda a, e, g, t, k, rng: rng.integers(len(unmet(a, e, g, t)), size=k), "met already"),
+    (lambda a, e, g, t, k, rng: rng.choice(unmet(a, e, g, t)), "array of indices"),
+    (lambda a, e, g, t, k, rng: [rng.choice(unmet(a, e, g, t))] * k, "same state"),
+    (lambda a, e, g, t, k, rng: rng.choice(unmet(a, e, g, t), k, replace=False), "replacement"),
+    (lambda a, e, g, t, k, rng: rng.permutation(unmet(a, e, g, t))[:k], "For k = 9000"),
+    (lambda a, e, g, t, k, rng: drawn(a, e, g, t, 9_000, rng), "For k = 1 "),
+    (lambda a, e, g, t, k, rng: rng.choice(unmet(a, e, g, t)[:-1], k), "never drawn"),
+    (lambda a, e, g, t, k, rng: rng.choice(unmet(a, e, g, t)[1:], k), "State 0 is never"),
+    (lambda a, e, g, t, k, rng: np.resize(unmet(a, e, g, t), k), "the rng"),
+    (lambda a, e, g, t, k, rng: drawn(a, e, g, t, k, np.random.default_rng(5)), "the rng"),
+    (lambda a, e, g, t, k, rng: drawn(a, e, g, t, k, np.random.default_rng()), "the rng"),
+    (lambda a, e, g, t, k, rng: np.random.choice(unmet(a, e, g, t), k), "the rng"),
+    (lambda a, e, g, t, k, rng: rng.choice(unmet(a, e, g, t)[[0, *range(8)]], k), "uneven"),
+    (lambda a, e, g, t, k, rng: 1.0 * drawn(a, e, g, t, k, rng), "integers"),
+    (lambda a, e, g, t, k, rng: a[drawn(a, e, g, t, k, rng)], "shape"),
+    (lambda a, e, g, t, k, rng: 7 + drawn(a, e, g, t, k, rng), "no state"),
+    (lambda a, e, g, t, k, rng: None, "nothing yet"),
+]:  # fmt: skip
+    WRONG.append((her.check_resets, (unmet, answer), hint, f"draws-{len(WRONG)}"))
 
 
 # A running mean.
@@ -303,6 +586,75 @@ class InPlace(RowByRow):
         rows -= self.mean
 
 
+class OnlyUpperClip(RowByRow):
+    def __call__(self, rows):
+        return np.minimum((rows - self.mean) / self.deviation, 5)
+
+
+class CallsCount(RowByRow):
+    def __call__(self, rows):
+        found = super().__call__(rows)
+        self.update(np.reshape(rows, (-1, len(self.mean))))
+        return found
+
+
+class ScalesInPlace(RowByRow):
+    def __call__(self, rows):
+        rows -= self.mean
+        rows /= self.deviation
+        return np.clip(rows, -5, 5)
+
+
+class OnlyMatrices(RowByRow):
+    def __call__(self, rows):
+        return np.clip((rows - self.mean[None]) / self.deviation[None], -5, 5).reshape(
+            len(rows), -1
+        )
+
+
+class KeepsBatches(KeepsRows):
+    """Keeps them in a list, where an array would show."""
+
+    def update(self, rows):
+        self.kept = [*getattr(self, "kept", []), rows.copy()]
+        whole = np.concatenate(self.kept)
+        self.n, self.mean, self.squares = len(whole), whole.mean(0), whole.var(0) * len(whole)
+
+
+@right(her.check_running)
+class WithSlots:
+    """No __dict__; and what pickle would refuse."""
+
+    __slots__ = ("deviation", "mean", "n", "root", "squares")
+
+    def __init__(self, size):
+        self.root, self.n = lambda x: x**0.5, 0
+        self.mean = self.squares = np.zeros(size)
+
+    def update(self, rows):
+        RowByRow.update(self, rows)
+        self.deviation = np.maximum(self.root(self.squares / self.n), 0.01)
+
+    __call__ = Scaled.__call__
+
+
+@right(her.check_running)
+class InTensors(RowByRow):
+    def __init__(self, size):
+        self.n = 0
+        self.mean, self.squares = torch.zeros(2, size, dtype=torch.float64)
+
+    def update(self, rows):
+        super().update(torch.tensor(rows))
+
+    def __call__(self, rows):
+        return ((torch.tensor(rows) - self.mean) / self.deviation).clamp(-5, 5)
+
+    @property
+    def deviation(self):
+        return (self.squares / self.n).sqrt().clamp(min=0.01)
+
+
 class NoDeviation(RowByRow):
     deviation = property()
 
@@ -313,7 +665,9 @@ for kind, hint in [
     (Variance, "take the root"), (OneLess, "n - 1"), (Added, "does not add"),
     (NoFloor, "divided by 0"), (TinyFloor, "0.01"), (NoClip, "Subtract the mean|clipped to 5"),
     (OnlyDivides, "Subtract the mean"), (InPlace, "changes the rows"),
-    (NoDeviation, "no attribute deviation"),
+    (NoDeviation, "no attribute deviation"), (OnlyUpperClip, "below the mean"),
+    (CallsCount, "only update should"), (ScalesInPlace, "changes its arguments"),
+    (OnlyMatrices, "shape"), (KeepsBatches, "sums, not rows"),
 ]:  # fmt: skip
     wrong(her.check_running, hint)(kind)
 
@@ -356,6 +710,28 @@ def as_tensors(episode, step, later, reward_fn):
     return tuple(torch.as_tensor(part) for part in batch_with()(episode, step, later, reward_fn))
 
 
+@right(her.check_hindsight_batch)
+def lists_of_rows(episode, step, later, reward_fn):
+    return [[list(row) if np.ndim(row) else row for row in part]
+            for part in row_by_row(episode, step, later, reward_fn)]  # fmt: skip
+
+
+@right(her.check_hindsight_batch)
+def list_of_arrays(episode, step, later, reward_fn):
+    *parts, terminated = batch_with()(episode, step, later, reward_fn)
+    return [*(part.astype(np.float32) for part in parts), terminated > 0]
+
+
+@right(her.check_hindsight_batch)
+def lists_of_tensors(episode, step, later, reward_fn):
+    return [list(part) for part in as_tensors(episode, step, later, reward_fn)]
+
+
+@wrong(her.check_hindsight_batch, "Return")
+def four_parts(episode, step, later, reward_fn):
+    return list(batch_with()(episode, step, later, reward_fn))[:4]
+
+
 @wrong(her.check_hindsight_batch, "Python takes")
 def last_place(episode, step, later, reward_fn):
     goal, reached = episode["achieved"][later], episode["achieved"][step + 1]
@@ -378,6 +754,9 @@ for answer, hint, name in [
     (batch_with(lambda f, e, t, g: 1.0 + f(e["achieved"][t + 1], g)), "should be", "0_and_1"),
     (batch_with(lambda f, e, t, g: -1.0 * np.any(e["achieved"][t + 1] != g, axis=1)),
      "ask reward_fn", "own_rule"),
+    (batch_with(lambda f, e, t, g: f(g, e["achieved"][t + 1])), "then the goal", "swapped"),
+    (batch_with(action=lambda b, own: np.roll(b.action, 1, axis=0)), r"action\[step\]", "shifted"),
+    (batch_with(obs=lambda b, own: b.obs[:, [3, 4, 0, 1, 2]]), "The goals in obs", "goal_first"),
     (batch_with(next_obs=lambda b, own: with_goal(b.next_obs, own)), "next_obs the old", "stays"),
     (batch_with(next_obs=lambda b, own: with_goal(b.obs, b.obs[:, 3:])), r"obs\[step \+ 1\]",
      "same_obs"),
@@ -426,6 +805,12 @@ def in_tensors(obs):
     way = torch.where(near, goal - box, box - hand)
     push = (10 * way - 40 * velocity).clamp(-1, 1)
     return torch.cat([push, torch.where(near & (fingers > 0), 1.0, -1.0).to(push)])
+
+
+@right(her.check_teacher)
+def a_little_too_long(obs):
+    action = np.asarray(by_distance(obs), dtype=np.float32)
+    return np.where(action == 1, 1 + 1e-7, action)  # as a direction divided by its length may be
 
 
 @wrong(her.check_teacher, "clip it")
