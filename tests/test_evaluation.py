@@ -15,6 +15,7 @@ from pgcourse import (
     render_episode,
     successes,
 )  # fmt: skip
+from pgcourse.runs.evaluation import play
 
 
 class Constant:
@@ -39,6 +40,27 @@ def test_episodes_that_really_end_stop_counting():
 
     returns = evaluate(Push(), "MountainCarContinuous-v0", [0, 1, 2])
     assert ((returns > 80) & (returns < 100)).all()  # one +100 each, less the cost of pushing
+
+
+def test_an_episode_that_is_played_is_the_one_that_is_evaluated():
+    obs, action, reward = play(Constant(), "Pendulum-v1", 10_000)
+    assert obs.shape == (201, 3) and action.shape == (200, 1) and (action == 0.25).all()
+    assert reward.sum() == pytest.approx(evaluate(Constant(), "Pendulum-v1", [10_000])[0])
+    env = make_env("Pendulum-v1")
+    first = env.reset(seed=10_000)[0]
+    np.testing.assert_array_equal(obs[:2], [first, env.step(np.float32([0.25]))[0]])
+    assert [len(x) for x in play(Constant(), "Pendulum-v1", 10_000, 7)] == [8, 7, 7]
+    with pytest.raises(ValueError, match="^seed: got -1; expected"):
+        play(Constant(), "Pendulum-v1", -1)
+
+
+def test_a_played_episode_ends_when_it_terminates():
+    class Push:
+        def policy(self, obs):
+            return np.where(obs[..., 1:] < 0, -1.0, 1.0).astype(np.float32)
+
+    reward = play(Push(), "MountainCarContinuous-v0", 10_000)[2]
+    assert len(reward) < 200 and reward[-1] > 99 and max(reward[:-1]) <= 0
 
 
 def test_a_policy_that_is_deterministic_gives_the_same_returns_twice(make_agent):

@@ -101,7 +101,7 @@ class BCAgent(OffPolicyAgent):
             self.q_filter = filtered
 
     def actor_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return λ1 · actor loss + λ2 · cloning loss, 07 Eq. 3, and the numbers to record."""
+        """Return λ1 · actor loss + λ2 · cloning loss, 07 Eq. 3, and a record."""
         action = self.actor(batch.obs)
         q = self.critic(batch.obs, action)
         n, filtered = self.demo_batch_size, self.q_filter
@@ -113,9 +113,14 @@ class BCAgent(OffPolicyAgent):
 
 
 def cloning(
-    critic: nn.Module, batch: Batch, action: Tensor, q: Tensor, n: int, filtered: bool | str
+    critic: nn.Module,
+    batch: Batch,
+    action: Tensor,
+    q: Tensor,
+    n: int,
+    filtered: bool | str,
 ) -> tuple[Tensor, Tensor]:
-    """Return the loss of the last n rows, 07 Eqs. 1, 4 and 5, and the share that passes the filter.
+    """Return the last n rows' loss, 07 Eqs. 1, 4, 5, and the share that passes.
 
     Args:
         critic: judges the demonstrated actions.

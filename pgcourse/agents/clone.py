@@ -99,7 +99,8 @@ class Clone:
                 self.updates += 1
                 rows = self.rng.integers(len(self.rows[0]), size=self.batch_size)
                 loss, record = self.loss(tuple(column[rows] for column in self.rows))
-                self.history.add_update(self.updates, self.history.read(self.updates, record))
+                now = self.updates
+                self.history.add_update(now, self.history.read(now, record))
                 descend(self.learners["actor"], loss)
                 if self.updates % self.every == 0:
                     self.look()
@@ -108,8 +109,9 @@ class Clone:
 
     @torch.no_grad()
     def look(self) -> None:
-        """Record the losses of all rows, and keep the weights if no held-out loss was smaller."""
-        all_rows, held_out = (self.loss(rows)[0].item() for rows in (self.rows, self.held_out))
+        """Record both losses; keep the weights if no held-out loss was smaller."""
+        all_rows = self.loss(self.rows)[0].item()
+        held_out = self.loss(self.held_out)[0].item()
         if held_out < min(self.history.losses.get("held_out", [np.inf])):
             self.best.load_state_dict(self.actor.state_dict())
             self.best_at = self.updates

@@ -78,6 +78,35 @@ def successes(
     return np.array(found)
 
 
+def play(
+    agent, env: str | Callable[..., gym.Env], seed: int, steps: int | None = None, **options
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what happens in one episode of the noise-free policy.
+
+    Args:
+        agent, env, options: as for `evaluate`.
+        seed: the start state.
+        steps: stop after so many; None goes on to the episode's end.
+
+    Returns:
+        obs (T + 1, obs_dim), action (T, act_dim) and reward (T,).
+
+    Raises:
+        TypeError, ValueError: as `evaluate` does.
+    """
+    check_policy(agent)
+    seed = checks.integer("seed", seed, 0)
+    with closing(make_env(env, **options)) as made:
+        obs, actions, rewards, ended = [made.reset(seed=seed)[0]], [], [], False
+        while not ended and len(actions) != steps:
+            actions.append(agent.policy(obs[-1]))
+            after, reward, terminated, truncated, _ = made.step(actions[-1])
+            obs.append(after)
+            rewards.append(float(reward))
+            ended = terminated or truncated
+    return np.array(obs), np.array(actions), np.array(rewards)
+
+
 def check_policy(agent) -> None:
     """Refuse an agent that has no method policy; TypeError."""
     if not callable(getattr(agent, "policy", None)):

@@ -105,7 +105,7 @@ def make(arm: str, seed: int) -> DDPGAgent | BCAgent | Clone:
 
 
 def train(arm: str, seed: int) -> dict[str, Any]:
-    """Train an agent and return its row: curve and returns, with the filter's pass rate.
+    """Train an agent and return its row: curve, returns, a filter's pass rate.
 
     The steps of a clone's curve are updates; its row has the losses of every look at them.
     """
@@ -116,17 +116,17 @@ def train(arm: str, seed: int) -> dict[str, Any]:
     if kind.endswith("twice as long"):
         steps, pieces = 2 * steps, 2 * pieces
     agent = make(arm, seed)
-    row = trained(agent, steps, pieces, lambda agent: evaluate(agent, env, STARTS[env]))
+    starts = STARTS[env]
+    row = trained(agent, steps, pieces, lambda agent: evaluate(agent, env, starts))
     if kind == "clone":
         row |= losses_of(agent)
     elif "filter" in kind:
         rates = np.array(agent.history.losses["pass_rate"][agent.pretrain :])
-        row["pass_rate"] = (
-            rates[: len(rates) // 50 * 50].reshape(-1, 50).mean(axis=1).round(3).tolist()
-        )
-    return row | (
-        {"networks": networks_of(agent, "actor", "critic")} if (arm, seed) in KEPT else {}
-    )
+        means = rates[: len(rates) // 50 * 50].reshape(-1, 50).mean(axis=1)
+        row["pass_rate"] = means.round(3).tolist()
+    if (arm, seed) in KEPT:
+        row["networks"] = networks_of(agent, "actor", "critic")
+    return row
 
 
 def losses_of(clone: Clone) -> dict[str, list[float]]:

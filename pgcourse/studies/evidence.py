@@ -180,6 +180,7 @@ class Evidence:
                     f"here is {made}; install those, or delete it to begin anew"
                 )
         self.path.parent.mkdir(exist_ok=True)
+        machines = set(self.head.get("processor", "").split("; ")) - {""} | {processor()}
         module, failed = study(self.name), []
         # Seed by seed, so that a study that is stopped has rows of every arm.
         jobs = sorted((job for job in module.JOBS if job not in self.rows), key=lambda job: job[1])
@@ -197,7 +198,7 @@ class Evidence:
                     "command": f"make study NAME={self.name}",
                     "date": datetime.date.today().isoformat(),
                     "versions": made,
-                    "processor": processor(),
+                    "processor": "; ".join(sorted(machines)),
                     "failed": sorted(failed),
                 }
                 self.save()
@@ -206,8 +207,7 @@ class Evidence:
 
     def keep(self, name: str, networks: dict[str, Any]) -> None:
         """Write networks beside the rows."""
-        path = self.path.parent / f"{name}.pt"
-        write_atomically(path, lambda file: torch.save(networks, file))
+        write_atomically(self.path.with_name(f"{name}.pt"), lambda f: torch.save(networks, f))
 
     def of(self, arm: str, key: str) -> np.ndarray:
         """Return what the rows of an arm have under a key, (seeds, ...), in the order of seeds."""

@@ -11,7 +11,7 @@ PICK_AND_PLACE = "gymnasium_robotics:FetchPickAndPlace-v4"
 
 
 def pick_and_place(obs: np.ndarray) -> np.ndarray:
-    """Return a teacher's action for the Fetch arm, (4,): a move of the gripper, and its fingers.
+    """Return a teacher's action for the Fetch arm, (4,): a move, and the fingers.
 
     What to do follows from the obs alone: go above the block, down to it, close, carry it.
 
