@@ -5,6 +5,9 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from pgcourse.display import colors as colors
+from pgcourse.display.arm import arm_film as arm_film
+from pgcourse.display.arm import draw_hindsight as draw_hindsight
+from pgcourse.display.arm import draw_hits as draw_hits
 from pgcourse.display.car import car_film as car_film
 from pgcourse.display.car import draw_filter as draw_filter
 from pgcourse.display.car import draw_phase as draw_phase

@@ -80,7 +80,9 @@ def show_video(frames: list[np.ndarray], alt: str, fps: float = 20.0, every: int
     show_png(file.getvalue(), alt, density=1)
 
 
-def show_film(frames: list[np.ndarray], poster: np.ndarray, alt: str, fps: float = 20.0) -> None:
+def show_film(
+    frames: list[np.ndarray], poster: np.ndarray, alt: str, fps: float = 20.0, density: int = 1
+) -> None:
     """Display a drawn film as an animated PNG; where nothing moves, its poster is seen.
 
     Args:
@@ -88,15 +90,16 @@ def show_film(frames: list[np.ndarray], poster: np.ndarray, alt: str, fps: float
         poster: the same size; it makes the film's point without motion.
         alt: a text for those who cannot see it.
         fps: frames per second.
+        density: pixels of a frame for each pixel of the page.
 
     Raises:
-        TypeError, ValueError: no frames, other sizes, or fps is not positive.
+        TypeError, ValueError: no frames, other sizes, or fps or density are not positive.
     """
     checks.instance("alt", alt, str, "a text")
-    fps = checks.real("fps", fps, low=0.1)
+    fps, density = checks.real("fps", fps, low=0.1), checks.integer("density", density)
     check_frames(frames)
     check_frames([frames[0], poster], "poster")
-    show_png(film(frames, poster, fps), alt, density=1)
+    show_png(film(frames, poster, fps), alt, density=density)
 
 
 def film(frames: list[np.ndarray], poster: np.ndarray, fps: float) -> bytes:
