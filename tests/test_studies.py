@@ -184,8 +184,8 @@ def test_the_readmes_tables_are_the_evidence():
 def arm_table():
     """The lines of the robot arm's table."""
     rows = Evidence("08").load().rows
-    for arm, (episodes, seeds, _) in study("08").ARM_KINDS.items():
-        found = [rows[arm, seed] for seed in range(seeds)]
+    for arm, (episodes, _) in study("08").ARM_KINDS.items():
+        found = [rows[arm, seed] for seed in study("08").SEEDS]
         ends = {episodes: [row["final"] for row in found]}
         for end in {key for row in found for key in row["panel"]}:
             ends[int(end)] = [row["panel"][end] for row in found]

@@ -125,7 +125,7 @@ class HERAgent(OffPolicyAgent):
         return self.normalizer(seen) if self.normalized else np.asarray(seen, dtype=np.float32)
 
     def policy(self, obs: np.ndarray) -> np.ndarray:
-        """Return the actor's own action: (..., obs_dim) to (..., act_dim), in [-1, 1]."""
+        """Return the actor's action: (..., obs_dim) to (..., act_dim), in [-1, 1]."""
         state, _, goal = split_obs(obs, self.goal_dim)
         return super().policy(self.inputs(np.concatenate([state, goal], axis=-1)))
 
@@ -202,8 +202,8 @@ class HERAgent(OffPolicyAgent):
         n, filtered = self.demo_batch_size, self.q_filter
         distance, pass_rate = cloning(self.critic, batch, action, q, n, filtered)
         bc_term = self.lambda2 * distance
-        record = {"actor_loss": loss + bc_term, "bc_term": bc_term, "pass_rate": pass_rate}
-        return loss + bc_term, record
+        record = {"bc_term": bc_term, "pass_rate": pass_rate}
+        return loss + bc_term, {"actor_loss": loss + bc_term} | record
 
 
 def check_rewards(env: gym.Env, goal_dim: int, compute_reward) -> None:

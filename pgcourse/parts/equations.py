@@ -28,7 +28,7 @@ def td_target(
 
 @arguments(target="B", gamma=BELOW_1)
 def clip_target(target: Tensor, gamma: float) -> Tensor:
-    """Return targets within the returns of rewards in [-1, 0], 08 Eq. 4: [−1 / (1 − γ), 0]."""
+    """Return targets within what rewards in [-1, 0] can sum to, 08 Eq. 4."""
     return target.clamp(-1.0 / (1.0 - gamma), 0.0)
 
 

@@ -130,7 +130,8 @@ class HindsightBuffer:
             later = self.rng.integers(step + 1, later + 1)  # the step's own end included
         hindsight = self.rng.random(self.batch_size) < self.relabel
         goal = np.where(hindsight[:, None], self.achieved[row, later], self.goal[row])
-        reward = np.asarray(self.reward_fn(self.achieved[row, step + 1], goal), dtype=np.float32)
+        reward = self.reward_fn(self.achieved[row, step + 1], goal)
+        reward = np.asarray(reward, dtype=np.float32)
         return Batch(
             np.concatenate([self.obs[row, step], goal], axis=1),
             self.action[row, step],

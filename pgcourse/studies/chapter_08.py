@@ -1,9 +1,6 @@
 """Chapter 08: hindsight on bits, and the robot arm with and without demonstrations."""
 
-import contextlib
-import io
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -19,7 +16,7 @@ from pgcourse.studies.evidence import networks_of, trained
 from pgcourse.tasks.bits import register_bit_flip
 from pgcourse.tasks.demos import record_demos
 from pgcourse.tasks.envs import make_env
-from pgcourse.tasks.robot import PICK_AND_PLACE, DemoResets, pick_and_place
+from pgcourse.tasks.robot import PICK_AND_PLACE, DemoResets, import_robotics, pick_and_place
 
 PANEL, CURVE = range(10_000, 10_100), range(20_000, 20_040)  # held-out starts
 BITS, BIT_EPISODES = (2, 4, 6, 8, 10), 250
@@ -103,8 +100,7 @@ class NeverStopped(Clone):
 @cache
 def demonstrations(seed: int) -> list[tuple]:
     """Return the teacher's transitions for one seed's agents."""
-    with contextlib.redirect_stderr(io.StringIO()):  # a notice about tasks that we do not use
-        import_module("gymnasium_robotics")
+    import_robotics()
     return record_demos(pick_and_place, PICK_AND_PLACE, DEMOS, 1_000 * (seed + 1))
 
 
@@ -136,7 +132,8 @@ def train(arm: str, seed: int) -> dict[str, Any]:
         steps = BIT_EPISODES * agent.act_dim
         return trained(agent, steps, 1, lambda agent: successes(agent, name, PANEL))
     if arm in CLONES:  # the steps of its curve are updates
-        row = trained(agent, *CLONES[arm], lambda agent: successes(agent, PICK_AND_PLACE, CURVE))
+        measure = lambda agent: successes(agent, PICK_AND_PLACE, CURVE)  # noqa: E731
+        row = trained(agent, *CLONES[arm], measure)
         final = successes(agent, PICK_AND_PLACE, PANEL).astype(int).tolist()
         row |= losses_of(agent) | {"final": final, "panel": {}}
         kept = {"networks": networks_of(agent, "best", "normalizer")}

@@ -120,7 +120,7 @@ def load_networks(agent, name: str, folder: Path = FOLDER) -> Any:
         name: of a file in the folder, without .pt.
         folder: the evidence.
     """
-    state = torch.load(folder / f"{name}.pt", weights_only=True, map_location=agent.device)
+    state = torch.load(folder / f"{name}.pt", weights_only=True, map_location="cpu")
     for part, learned in state.items():
         restore_part(getattr(agent, part), learned)
     return agent

@@ -30,7 +30,8 @@ class BitFlip(gym.Env):
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         """Draw new bits and a new goal."""
         super().reset(seed=seed)
-        self.now, self.goal = self.np_random.integers(2, size=(2, self.bits)).astype(np.float64)
+        drawn = self.np_random.integers(2, size=(2, self.bits))
+        self.now, self.goal = drawn.astype(np.float64)
         self.steps, self.met = 0, False
         return self._obs(), {}
 
@@ -41,7 +42,8 @@ class BitFlip(gym.Env):
         self.steps += 1
         reward = float(self.compute_reward(self.now, self.goal, {}))
         self.met = self.met or reward == 0.0
-        return self._obs(), reward, False, self.steps == self.bits, {"is_success": self.met}
+        truncated, info = self.steps == self.bits, {"is_success": self.met}
+        return self._obs(), reward, False, truncated, info
 
     def compute_reward(self, achieved: np.ndarray, goal: np.ndarray, info: dict) -> np.ndarray:
         """Return 0 where the bits (..., bits) are those of the goal, else -1: (...)."""

@@ -1,5 +1,9 @@
 """The Fetch arm of gymnasium-robotics: a scripted teacher, and starts from its demonstrations."""
 
+import contextlib
+import io
+from importlib import import_module
+
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
@@ -8,6 +12,12 @@ from pgcourse import checks
 from pgcourse.tasks.envs import FlatGoal
 
 PICK_AND_PLACE = "gymnasium_robotics:FetchPickAndPlace-v4"
+
+
+def import_robotics() -> None:
+    """Import gymnasium-robotics without its notice about tasks that this course does not use."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        import_module("gymnasium_robotics")
 
 
 def pick_and_place(obs: np.ndarray) -> np.ndarray:
