@@ -57,7 +57,8 @@ ARMS = [f"{kind}, {bits} bits" for kind in BIT_KINDS for bits in BITS] + list(AR
 JOBS = [(arm, seed) for arm in ARMS for seed in (SEEDS if arm in ARM_KINDS else BIT_SEEDS)]
 # Of a replay: where rounding flips another bit, or another row passes the filter, all is another.
 # Held to old instructions, the arm's Q-filter was off by 0.4 after 100 updates, and 0.5 after 500.
-TOLERANCE = evidence.TOLERANCE | {100: (0.1, 0.02), 500: (0.5, 0.05)}
+# Rows made with AVX2 and replayed with AVX-512 were off by up to 4e-5 after 10.
+TOLERANCE = evidence.TOLERANCE | {10: (3e-4, 1e-6), 100: (0.1, 0.02), 500: (0.5, 0.05)}
 # Rows whose networks the chapter looks at, and the file that they go to.
 KEPT = {("HER", 0): "08_her", ("clone", 0): "08_clone", ("+ Q-filter", 0): "08_arm"}
 
