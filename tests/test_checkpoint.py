@@ -209,7 +209,7 @@ def test_a_running_kernel_is_interrupted_and_goes_on(monkeypatch, tmp_path):
     try:
 
         def run(code, interrupt=False):
-            asked = client.execute(code)
+            asked = client.execute(code, stop_on_error=False)  # else what follows is aborted
             if interrupt:
                 while not learns.exists() and client.is_alive():
                     time.sleep(0.05)

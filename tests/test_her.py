@@ -90,7 +90,7 @@ def test_bad_arguments_are_refused_by_name(options, name):
         buffer(lengths=(), **options)
     with pytest.raises(TypeError, match="^reward_fn: got .*expected"):
         HindsightBuffer(1, 1, 1, 1, 1, 1, None)
-    with pytest.raises(ValueError, match="0 episodes"):
+    with pytest.raises(ValueError, match="^sample_batch: got 0 episodes; expected"):
         buffer(lengths=()).sample_batch()
 
 

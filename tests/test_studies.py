@@ -137,8 +137,11 @@ def test_a_run_that_fails_is_named_and_left_to_be_run_again(serial, tmp_path, mo
     assert failed == ["SAC, seed 0: ZeroDivisionError: division by zero"]
     assert Evidence(TINY, tmp_path).load().head["failed"] == failed
     monkeypatch.setattr(tests.tiny, "train", train)
+    monkeypatch.setattr("pgcourse.studies.evidence.processor", lambda: "another")
     with parallel_config(backend="sequential"):
         assert Evidence(TINY, tmp_path).run() == []
+    machines = Evidence(TINY, tmp_path).load().head["processor"].split("; ")
+    assert len(machines) == 2 and "another" in machines  # rows of both are in the file
     assert found(tmp_path) == [(job, row) for job, row in found(serial)
                                if job in tests.tiny.JOBS]  # fmt: skip
 

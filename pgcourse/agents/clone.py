@@ -99,8 +99,8 @@ class Clone:
                 self.updates += 1
                 rows = self.rng.integers(len(self.rows[0]), size=self.batch_size)
                 loss, record = self.loss(tuple(column[rows] for column in self.rows))
-                now = self.updates
-                self.history.add_update(now, self.history.read(now, record))
+                numbers = self.history.read(self.updates, record)
+                self.history.add_update(self.updates, numbers)
                 descend(self.learners["actor"], loss)
                 if self.updates % self.every == 0:
                     self.look()

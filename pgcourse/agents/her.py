@@ -184,7 +184,7 @@ class HERAgent(OffPolicyAgent):
         return self.to_tensors(batch._replace(obs=obs, next_obs=next_obs))
 
     def critic_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the critic's loss, 03 Eqs. 6 and 7, its targets clipped by 08 Eq. 4."""
+        """Return the critic's loss, 03 Eqs. 6 and 7, targets clipped by 08 Eq. 4."""
         next_q = self.critic_target(batch.next_obs, self.actor_target(batch.next_obs))
         target = td_target(batch.reward, next_q, batch.terminated, self.gamma)
         if self.clipped:

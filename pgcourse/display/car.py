@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 from pgcourse.display import colors
 from pgcourse.display.networks import arrow, note
 from pgcourse.display.pendulum import HALO, color_bar
+from pgcourse.display.video import camera
 
 LEFT, RIGHT, FLAG, FASTEST = -1.2, 0.6, 0.45, 0.07  # positions; the largest velocity per step
 FRAMES, MORE = 120, 10  # of a film: 6 s at 20 a second; steps after the last car's flag
@@ -106,7 +106,7 @@ def car_film(episodes: dict[str, np.ndarray]) -> tuple[list[np.ndarray], np.ndar
     fit = lambda x: x.shape[1:] == (4,) and x.size  # noqa: E731
     check("episodes", found, 2, "one or two finite arrays (T, 4)", fit)
     fig = Figure(figsize=(7.2, 3.0), dpi=100, layout="none")
-    canvas, drives, width = FigureCanvasAgg(fig), [], 0.88 / len(found)
+    drives, width = [], 0.88 / len(found)
     for k, (title, (steps,)) in enumerate(found.items()):
         left, color = 0.115 + k * width, colors.ACTOR if k == len(found) - 1 else colors.CHANCE
         hill = fig.add_axes((left, 0.47, width - 0.015, 0.445))
@@ -120,60 +120,47 @@ def car_film(episodes: dict[str, np.ndarray]) -> tuple[list[np.ndarray], np.ndar
     end = min(longest, MORE + max([drive.last for drive in drives if drive.met], default=longest))
     hint = hill.text(0.985, 0.05, "", size=SMALL, ha="right", transform=hill.transAxes)
     moving = [hint] + [artist for drive in drives for artist in drive.moving]
-    for artist in moving:
-        artist.set_animated(True)
-    canvas.draw()
-    still = canvas.copy_from_bbox(fig.bbox)
+    take = camera(fig, moving)
 
     def frame(step: int, whole: bool = False) -> np.ndarray:
-        canvas.restore_region(still)
         hint.set_text("pale: start and turns" if whole else "arrow: push")
         hint.set_color(colors.NOTE if whole else colors.CRITIC)
         for drive in drives:
             drive.show(step, whole)
-        for artist in moving:
-            artist.axes.draw_artist(artist)
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return take()
 
     steps = [*range(0, end, -(-end // (FRAMES - 1))), end]
     return [frame(step) for step in steps], frame(end, whole=True)
 
 
-def phase_axes(ax: Axes, flag: bool = True) -> None:
+def phase_axes(ax: Axes) -> None:
     """Give axes the car's positions and velocities, and the flag."""
     ax.set(xlim=(LEFT - 0.04, RIGHT), ylim=(-1.1 * FASTEST, 1.1 * FASTEST))
     ax.set(xticks=[-1, -0.5, 0, 0.5], yticks=[-0.06, 0, 0.06])
     ax.tick_params(labelsize=SMALL)
-    if flag:  # its name stands where no state is: an episode ends at the flag
-        ax.axvline(FLAG, color=colors.MET, lw=1.4, zorder=1)
-        ax.text(FLAG + 0.02, -FASTEST, "flag", color=colors.MET_TEXT, size=SMALL, rotation=90)
+    ax.axvline(FLAG, color=colors.MET, lw=1.4, zorder=1)
+    # The name stands where no state is: an episode ends at the flag.
+    ax.text(FLAG + 0.02, -FASTEST, "flag", color=colors.MET_TEXT, size=SMALL, rotation=90)
 
 
-def draw_phase(
-    panels: dict[str, tuple[np.ndarray, np.ndarray]], title: str | None = None, flag: bool = True
-) -> Figure:
+def draw_phase(panels: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     """Draw states of the car, coloured by an action or by whether a filter accepts them.
 
     Args:
-        panels: title -> (states (n, 2), values (n,)), 1 to 4 of them; values are actions in
+        panels: title -> (states (n, 2), values (n,)), one or two of them; values are actions in
             [-1, 1], or bools, whose share is added to the title.
-        title: of the figure.
-        flag: draw the flag, too.
 
     Raises:
-        ValueError: none or more than four panels, other shapes or numbers.
+        ValueError: none or more than two panels, other shapes or numbers.
     """
     found = {name: tuple(map(np.asarray, pair)) for name, pair in panels.items()}
     fit = lambda x, y: x.shape == (*y.shape, 2) and x.ndim == 2 and x.size and abs(y).max() <= 1  # noqa: E731
-    check("panels", found, 4, "1 to 4 pairs of (n, 2) and (n,), bool or in [-1, 1]", fit)
-    rows = 1 + (len(found) > 3)
-    fig = Figure(figsize=(7.2, 1.5 * (1 + rows)))
-    axes = fig.subplots(rows, len(found) // rows, sharex=True, sharey=True, squeeze=False)
-    fig.suptitle(title or "", x=0.01, ha="left", size=10, weight="bold")
-    style = {"size": 9 if len(found) == 3 else 10, "weight": "normal" if title else "bold"}
+    check("panels", found, 2, "1 or 2 pairs of (n, 2) and (n,), bool or in [-1, 1]", fit)
+    fig = Figure(figsize=(7.2, 3.0))
+    axes = fig.subplots(1, len(found), sharey=True, squeeze=False)[0]
     marks, dots, levels = [], None, BoundaryNorm(np.linspace(-1, 1, 10), 256)
-    for ax, (name, (states, values)) in zip(axes.flat, found.items(), strict=True):
-        phase_axes(ax, flag)
+    for ax, (name, (states, values)) in zip(axes, found.items(), strict=True):
+        phase_axes(ax)
         if values.dtype == bool:
             name = f"{name}: {values.mean():.0%} pass"
             marks = ax.plot(*states[~values].T, "o", ms=3, mfc="none", mec=colors.CHANCE, mew=0.5)
@@ -181,11 +168,10 @@ def draw_phase(
         else:  # a push near 0 is nearly white: every dot has a darker rim
             dots = ax.scatter(*states.T, c=values, cmap=colors.TORQUE, norm=levels, s=9, lw=0.5)
             dots.set_edgecolor(colors.TORQUE(levels(values)) * [0.7, 0.7, 0.7, 1])
-        ax.set_title(name, **style)
-        ax.set_xlabel("position" if ax in axes[-1] else "")
-        ax.set_ylabel("velocity (per step)" if ax in axes[:, 0] else "")
+        ax.set(title=name, xlabel="position")
+    axes[0].set_ylabel("velocity (per step)")
     if dots is not None:
-        color_bar(fig, dots, [-1, 0, 1], "action", ax=list(axes.flat))
+        color_bar(fig, dots, [-1, 0, 1], "action", ax=list(axes))
     if marks:
         words, where = ["passes", "dropped"], "outside lower right"
         fig.legend(marks[::-1], words, loc=where, ncols=2, fontsize=SMALL, markerscale=1.6)

@@ -51,6 +51,23 @@ def note(ax: Axes, x: float, y: float, text: str, color: str = INK, size=9.0, **
     ax.text(x, y, text, color=color, size=size, zorder=5, **centred)
 
 
+def band(ax: Axes, y: float, height: float, tint: str, color: str, title: str) -> None:
+    """Draw the ground of a row, with its title."""
+    ax.add_patch(
+        FancyBboxPatch(
+            (14, y - height / 2), 92.5, height, fc=tint, ec="none", alpha=0.09, zorder=0,
+            boxstyle="round,pad=0,rounding_size=2",
+        )
+    )  # fmt: skip
+    note(ax, 29, y + height / 2 - 2.2, title, color, 8.5, ha="left", weight="bold")
+
+
+def pull(ax: Axes, start: float, end: float, y: float, color: str) -> None:
+    """Draw an arrow to the right and, below it, the gradient that comes back."""
+    arrow(ax, (start, y + 1.5), (end, y + 1.5))
+    arrow(ax, (end, y - 1.8), (start, y - 1.8), color, 3.2)
+
+
 def draw_networks() -> Figure:
     """Draw one update of DDPG: target, critic's step, actor's step, and the slow copies."""
     fig = Figure(figsize=(7.2, 4.5), layout="none")
@@ -62,14 +79,8 @@ def draw_networks() -> Figure:
         (STEP, 16, CRITIC, CRITIC, "2  Critic's step (Eq. 7)"),
         (CLIMB, 20, ACTOR, ACTOR, "3  Actor's step (Eq. 8): uphill on the critic"),
     )
-    for y, height, tint, color, title in titles:
-        ax.add_patch(
-            FancyBboxPatch(
-                (14, y - height / 2), 92.5, height, fc=tint, ec="none", alpha=0.09, zorder=0,
-                boxstyle="round,pad=0,rounding_size=2",
-            )
-        )  # fmt: skip
-        note(ax, 29, y + height / 2 - 2.2, title, color, 8.5, ha="left", weight="bold")
+    for row in titles:
+        band(ax, *row)
     ax.add_patch(
         FancyBboxPatch(
             (1.5, 0), 9.5, 62, fc="white", ec=CHANCE, lw=1, zorder=3,
@@ -96,8 +107,7 @@ def draw_target_and_critic(ax: Axes) -> None:
     box(ax, Q, STEP, "$Q$", CRITIC)
     box(ax, LOSS, STEP, r"mean $(Q-y)^2$", CRITIC, wide=True)
     arrow(ax, (11, STEP), (Q - 5.5, STEP))
-    arrow(ax, (Q + 5.5, STEP + 1.5), (LOSS - 12.5, STEP + 1.5))
-    arrow(ax, (LOSS - 12.5, STEP - 1.8), (Q + 5.5, STEP - 1.8), CRITIC, 3.2)
+    pull(ax, Q + 5.5, LOSS - 12.5, STEP, CRITIC)
     note(ax, (Q + LOSS) / 2 - 3.5, STEP - 5.4, r"$\nabla_\phi$", CRITIC, 11)
     arrow(ax, (LOSS, TARGET - 4), (LOSS, STEP + 4))
     for y in (42.9, 44.2):
@@ -111,11 +121,9 @@ def draw_actor_and_copies(ax: Axes) -> None:
     box(ax, Q, CLIMB, "$Q$", CRITIC)
     box(ax, LOSS, CLIMB, r"$-$ mean $Q(s,\mu(s))$", ACTOR, wide=True)
     arrow(ax, (11, CLIMB), (MU - 5.5, CLIMB))
-    arrow(ax, (MU + 5.5, CLIMB + 1.5), (Q - 5.5, CLIMB + 1.5))
+    pull(ax, MU + 5.5, Q - 5.5, CLIMB, ACTOR)
     note(ax, (MU + Q) / 2, CLIMB + 4, r"$a=\mu(s)$")
-    arrow(ax, (Q + 5.5, CLIMB + 1.5), (LOSS - 12.5, CLIMB + 1.5))
-    arrow(ax, (LOSS - 12.5, CLIMB - 1.8), (Q + 5.5, CLIMB - 1.8), ACTOR, 3.2)
-    arrow(ax, (Q - 5.5, CLIMB - 1.8), (MU + 5.5, CLIMB - 1.8), ACTOR, 3.2)
+    pull(ax, Q + 5.5, LOSS - 12.5, CLIMB, ACTOR)
     note(ax, (MU + Q) / 2, CLIMB - 5.4, r"$\nabla_a Q$", ACTOR, 11)
     note(ax, MU, CLIMB - 6.6, r"$\nabla_\theta\,\mu$", ACTOR, 11)
     note(ax, Q + 5.5, CLIMB - 6.6, "same $Q$, weights held", size=8)
@@ -130,56 +138,43 @@ def draw_actor_and_copies(ax: Axes) -> None:
     note(ax, 29, 22.5, title, size=8.5, ha="left", weight="bold")
 
 
-def chip(ax: Axes, y: float, *colors: str) -> None:
-    """Draw the rows that a line of the diagram begins with, a part for each kind."""
-    for k, color in enumerate(colors):
-        ax.add_patch(Rectangle((2 + 5.5 * k, y - 4), 5.5, 8, fc=color, ec="white", alpha=0.6, lw=1))
-
-
 def draw_cloning() -> Figure:
     """Draw one update of DDPG with demonstrations: what feeds what, and what pulls the actor."""
     fig = Figure(figsize=(7.2, 4.0), layout="none")
     ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, 108), ylim=(-3, 60))
+    ax.set(xlim=(0, 108), ylim=(-4, 62))
     ax.axis("off")
-    rows = (
-        (46, CRITIC, CRITIC, "1  Critic's step (Eq. 2): all rows"),
-        (26, ACTOR, ACTOR, "2  Actor, first pull (Eq. 3): uphill on the critic, all rows"),
-        (6, TEACHER, TEACHER_TEXT, "3  Actor, second pull (Eq. 1): to the teacher"),
-    )
-    for y, tint, color, title in rows:
-        ax.add_patch(Rectangle((0, y - 8), 108, 17.5, fc=tint, ec="none", alpha=0.08, zorder=0))
-        note(ax, 17, y + 7, title, color, 8.5, ha="left", weight="bold")
-    for y in (46, 26):
-        chip(ax, y, CHANCE, TEACHER)
-    chip(ax, 6, TEACHER)
-    note(ax, 4.7, 51.8, "$N$", size=9)
-    note(ax, 10.2, 51.8, "$N_D$", TEACHER_TEXT, 9)
-    note(ax, 7.5, 57.5, "replayed,\ndemonstrated", size=7.5)
-    top, middle, bottom = 46, 25.5, 5.5
-    box(ax, 63, top, "$Q$", CRITIC)
-    box(ax, 91, top, "mean $(Q-y)^2$", CRITIC, wide=True)
-    arrow(ax, (13.5, top), (57.5, top))
+    top, middle, bottom = 46.0, 25.0, 4.0
+    all_rows = ((CHANCE, "$N$"), (TEACHER, "$N_D$"))  # replayed, demonstrated
+    for y, kinds, tint, color, title in (
+        (top, all_rows, CRITIC, CRITIC, "1  Critic's step (Eq. 2): all rows"),
+        (middle, all_rows, ACTOR, ACTOR, "2  Actor, first pull (Eq. 3): uphill on the critic"),
+        (bottom, all_rows[1:], TEACHER, TEACHER_TEXT, "3  Actor, second pull (Eq. 1): the teacher"),
+    ):
+        band(ax, y + 1, 15, tint, color, title)
+        for k, (kind, name) in enumerate(kinds):
+            ax.add_patch(Rectangle((1.5 + 5.5 * k, y - 4), 5.5, 8, fc=kind, ec="white", alpha=0.6))
+            note(ax, 4.2 + 5.5 * k, y, name)
+    note(ax, 1.5, 58.5, "$N$ replayed and $N_D$ demonstrated rows", ha="left")
+    box(ax, Q, top, "$Q$", CRITIC)
+    box(ax, LOSS, top, "mean $(Q-y)^2$", CRITIC, wide=True)
+    arrow(ax, (13, top), (Q - 5.5, top))
     note(ax, 35, top + 2.2, "$s, a$")
-    arrow(ax, (68.5, top + 1.5), (78.5, top + 1.5))
-    arrow(ax, (78.5, top - 1.8), (68.5, top - 1.8), CRITIC, 3.2)
-    box(ax, 40, middle, r"$\mu$", ACTOR)
-    box(ax, 63, middle, "$Q$", CRITIC)
-    box(ax, 91, middle, r"$-\lambda_1$ mean $Q(s,\mu(s))$", ACTOR, wide=True)
-    arrow(ax, (13.5, middle), (34.5, middle))
+    pull(ax, Q + 5.5, LOSS - 12.5, top, CRITIC)
+    box(ax, MU, middle, r"$\mu$", ACTOR)
+    box(ax, Q, middle, "$Q$", CRITIC)
+    box(ax, LOSS, middle, r"$-\lambda_1$ mean $Q(s,\mu(s))$", ACTOR, wide=True)
+    arrow(ax, (13, middle), (MU - 5.5, middle))
     note(ax, 24, middle + 2.2, "$s$")
-    for start, end in ((45.5, 57.5), (68.5, 78.5)):
-        arrow(ax, (start, middle + 1.5), (end, middle + 1.5))
-        arrow(ax, (end, middle - 1.8), (start, middle - 1.8), ACTOR, 3.2)
-    box(ax, 40, bottom, r"$\mu$", ACTOR)
-    box(ax, 91, bottom, r"$\lambda_2\,$mean$\,f\,\|\mu(s)-a\|^2$", TEACHER, wide=True)
-    arrow(ax, (8, bottom), (34.5, bottom))
-    note(ax, 24, bottom + 2.2, "$s$; $a$ goes to the loss", size=8)
-    arrow(ax, (45.5, bottom + 1.5), (78.5, bottom + 1.5))
-    arrow(ax, (78.5, bottom - 1.8), (45.5, bottom - 1.8), TEACHER, 3.2)
-    down = {"lw": 1.6, "ls": (0, (2, 2))}
-    arrow(ax, (63, middle - 4), (63, 15.5), CRITIC, **down)
-    ax.plot([63, 91, 91], [15.5, 15.5, 11], color=CRITIC, **down)
-    arrow(ax, (91, 11), (91, 9.5), CRITIC)
-    note(ax, 77, 13.2, "filter $f$ (Eqs. 4, 5): no gradient", CRITIC, 8)
+    pull(ax, MU + 5.5, Q - 5.5, middle, ACTOR)
+    pull(ax, Q + 5.5, LOSS - 12.5, middle, ACTOR)
+    box(ax, MU, bottom, r"$\mu$", ACTOR)
+    box(ax, LOSS, bottom, r"$\lambda_2\,$mean$\,f\,\|\mu(s)-a\|^2$", TEACHER, wide=True)
+    arrow(ax, (7.5, bottom), (MU - 5.5, bottom))
+    note(ax, 21, bottom + 2.2, "$s$, and $a$ for the loss")
+    pull(ax, MU + 5.5, LOSS - 12.5, bottom, TEACHER)
+    dashed = {"color": CRITIC, "lw": 1.6, "ls": (0, (2, 2))}
+    ax.plot([Q, Q, LOSS, LOSS], [middle - 4, 15, 15, 10], **dashed)
+    arrow(ax, (LOSS, 10), (LOSS, bottom + 4), CRITIC)
+    note(ax, Q - 1.5, 15, "filter $f$ (Eqs. 4, 5): no gradient", CRITIC, ha="right")
     return fig

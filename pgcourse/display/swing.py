@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -19,6 +18,7 @@ from pgcourse.display.pendulum import (
     state_axes,
     unwrapped,
 )
+from pgcourse.display.video import camera
 from pgcourse.tasks.pendulum import DT, MAX_TORQUE
 
 SIZE, FRAMES, TRAIL = (7.2, 3.0), 121, 10  # inches at 100 dpi; from 0 to 6 s
@@ -105,7 +105,6 @@ def swing_film(
         if steps.ndim != 2 or steps.shape[1] != 4 or not len(steps):
             raise ValueError(f"episodes: got shape {steps.shape} for {title!r}; {expected}")
     fig = Figure(figsize=SIZE, dpi=100, layout="none")
-    canvas = FigureCanvasAgg(fig)
     on_map = fig.add_axes((0.585, 0.16, 0.325, 0.72))
     levels, ticks = map_levels([value], "value")
     filled = flat_map(on_map, value, levels, "cividis")
@@ -119,20 +118,14 @@ def swing_film(
         scenes.append(Scene(title, steps, color, place, on_map))
     hint = on_map.text(0.26, 0.035, "", size=8, ha="center", transform=fig.transFigure)
     moving = [hint] + [artist for scene in scenes for artist in scene.moving()]
-    for artist in moving:
-        artist.set_animated(True)
-    canvas.draw()
-    still = canvas.copy_from_bbox(fig.bbox)
+    take = camera(fig, moving)
 
     def frame(step: int, whole: bool = False) -> np.ndarray:
-        canvas.restore_region(still)
         hint.set_text("a pose every 0.2 s" if whole else "arrow: torque")
         hint.set_color(NOTE if whole else CRITIC)
         for scene in scenes:
             scene.show(step, whole)
-        for artist in moving:
-            artist.axes.draw_artist(artist)
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return take()
 
     last = max(scene.last for scene in scenes)
     return [frame(step) for step in range(last + 1)], frame(last, whole=True)

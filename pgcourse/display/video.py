@@ -9,6 +9,9 @@ from pathlib import Path
 import gymnasium as gym
 import imageio.v3 as iio
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pgcourse import checks
@@ -100,6 +103,28 @@ def show_film(
     check_frames(frames)
     check_frames([frames[0], poster], "poster")
     show_png(film(frames, poster, fps), alt, density=density)
+
+
+def camera(fig: Figure, moving: list[Artist]) -> Callable[[], np.ndarray]:
+    """Return what takes a figure's picture, (height, width, 3), and redraws only what moves.
+
+    Args:
+        fig: all of it but `moving` stays as it is now.
+        moving: from the back to the front.
+    """
+    canvas = FigureCanvasAgg(fig)
+    for artist in moving:
+        artist.set_animated(True)
+    canvas.draw()
+    still = canvas.copy_from_bbox(fig.bbox)
+
+    def take() -> np.ndarray:
+        canvas.restore_region(still)
+        for artist in moving:
+            artist.axes.draw_artist(artist)
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+    return take
 
 
 def film(frames: list[np.ndarray], poster: np.ndarray, fps: float) -> bytes:

@@ -29,18 +29,18 @@ def check_actor_loss(value: Any, penalty: Any, cloning: Any, loss: Any) -> None:
             0.03: "w is missing.", 0.045: "you divide by n_a twice.", 0.05: every, 0.15: every,
             0.45: "take the mean over the rows, not the sum.",
             -0.09: "the sign. Large actions cost something, so they add to the loss.",
-            0.15 * (3 + 0.5**0.5) / 5: "‖π‖² is the sum of the squares: take no root.",
-        }, "it is λ1 · w / n_a times the mean of ‖π‖² over the five rows"),
+            0.15 * (3 + 0.5**0.5) / 5: "‖μ‖² is the sum of the squares: take no root.",
+        }, "it is λ1 · w / n_a times the mean of ‖μ‖² over the five rows"),
         "cloning": (cloning, 0.3, {
             0.45: "the sum is divided by N_D = 3, not by the rows that pass.",
             0.9: "divide the sum by N_D.", 0.18: "only demonstrations are cloned: divide by N_D.",
-            0.55: "a row with m = 0 adds nothing to the sum.",
-            0.25: "the filter is upside down: rows with m = 1 count.",
+            0.55: "a row with f = 0 adds nothing to the sum.",
+            0.25: "the filter is upside down: rows with f = 1 count.",
             0.15: "sum the squares over the numbers of an action: only the penalty has n_a.",
             1.0: "λ2 is missing.", 0.1: "λ2 belongs to this term, not λ1.",
             0.03: "λ1 does not belong to this term.",
             0.1 * (1 + 2**0.5): "the distance is squared: take no root.",
-        }, "it is λ2 times the sum of m ‖π - a‖², divided by N_D"),
+        }, "it is λ2 times the sum of f ‖μ - a‖², divided by N_D"),
     }  # fmt: skip
     for name, (answer, wanted, slips, how) in terms.items():
         found = number(name, answer)

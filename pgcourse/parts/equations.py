@@ -81,13 +81,13 @@ def smoothed_action(action: Tensor, noise: Tensor, clip: float) -> Tensor:
 
 @arguments(demo_q="N_D", policy_q="N_D")
 def q_filter(demo_q: Tensor, policy_q: Tensor) -> Tensor:
-    """Return 1.0 where the demonstrated action has more value, else 0.0, 07 Eq. 4."""
+    """Return 1.0 where the demonstrated action is better, else 0.0, 07 Eq. 4."""
     return (demo_q > policy_q).float()
 
 
 @arguments(demo_q="N_D", policy_q="N_D")
 def soft_filter(demo_q: Tensor, policy_q: Tensor) -> Tensor:
-    """Return weights from 0 to 1 instead of 0 or 1, 07 Eq. 5: sigmoid(A / std A).
+    """Return weights between 0 and 1, 07 Eq. 5: sigmoid(A / std A).
 
     The more the demonstrated action beats the policy's in value, measured by the deviation of
     that advantage in the batch, the nearer to 1. A critic that cannot judge yet gives 1/2 to

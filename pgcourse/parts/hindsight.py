@@ -111,7 +111,7 @@ class HindsightBuffer:
         self.stored += 1
 
     def sample_batch(self) -> Batch:
-        """Draw steps uniformly and give some of them a goal reached later in their episode.
+        """Draw steps uniformly and give some a goal reached later in their episode.
 
         Returns:
             obs and next_obs are (B, obs_dim + goal_dim): the goal is an input. No row ends.
@@ -120,14 +120,14 @@ class HindsightBuffer:
             ValueError: nothing is stored yet.
         """
         if not self.stored:
-            raise ValueError("sample_batch: the buffer holds 0 episodes; store at least one")
+            raise ValueError("sample_batch: got 0 episodes; expected at least one")
         ends = np.cumsum(self.length)
         flat = self.rng.integers(ends[-1], size=self.batch_size)
         row = np.searchsorted(ends, flat, side="right")
         step = flat - (ends[row] - self.length[row])
         later = self.length[row]
         if self.strategy == "future":
-            later = self.rng.integers(step + 1, later + 1)  # the step's own end included
+            later = self.rng.integers(step + 1, later + 1)  # its own end included
         hindsight = self.rng.random(self.batch_size) < self.relabel
         goal = np.where(hindsight[:, None], self.achieved[row, later], self.goal[row])
         reward = self.reward_fn(self.achieved[row, step + 1], goal)

@@ -105,7 +105,7 @@ def make(arm: str, seed: int) -> DDPGAgent | BCAgent | Clone:
 
 
 def train(arm: str, seed: int) -> dict[str, Any]:
-    """Train an agent and return its row: curve, returns, a filter's last pass rate.
+    """Train an agent and return its row: curve, returns, a filter's pass rate.
 
     The steps of a clone's curve are updates; its row has the losses of every look at them.
     """

@@ -109,8 +109,8 @@ def make(arm: str, seed: int) -> HERAgent | Clone:
     """Return a new agent of an arm, or a new clone."""
     if arm not in ARM_KINDS:
         kind, _, bits = arm.removesuffix(" bits").rpartition(", ")
-        settings = BIT_AGENT | BIT_KINDS[kind]
-        return HERAgent(register_bit_flip(int(bits)), BIT_EPISODES, seed=seed, **settings)
+        env, settings = register_bit_flip(int(bits)), BIT_AGENT | BIT_KINDS[kind]
+        return HERAgent(env, BIT_EPISODES, seed=seed, **settings)
     settings = {"demo_batch_size": 128} | ARM_KINDS[arm][1]
     demo = demonstrations(seed)
     if arm in CLONES:
@@ -132,21 +132,24 @@ def train(arm: str, seed: int) -> dict[str, Any]:
         name = f"BitFlip{agent.act_dim}-v0"
         steps = BIT_EPISODES * agent.act_dim
         return trained(agent, steps, 1, lambda agent: successes(agent, name, PANEL))
-    if arm in CLONES:  # the steps of its curve are updates
-        measure = lambda agent: successes(agent, PICK_AND_PLACE, CURVE)  # noqa: E731
-        row = trained(agent, *CLONES[arm], measure)
-        final = successes(agent, PICK_AND_PLACE, PANEL).astype(int).tolist()
-        row |= losses_of(agent) | {"final": final, "panel": {}}
-        kept = {"networks": networks_of(agent, "best", "normalizer")}
-        return row | (kept if (arm, seed) in KEPT else {})
     episodes, panel = ARM_KINDS[arm][0], {}
 
     def measure(agent):
-        if (at := agent.total_steps // STEPS) in (150, episodes):
-            panel[str(at)] = successes(agent, PICK_AND_PLACE, PANEL).astype(int).tolist()
+        if agent.total_steps == 150 * STEPS < episodes * STEPS:  # where others end
+            panel["150"] = on_panel(agent)
         return successes(agent, PICK_AND_PLACE, CURVE)
 
-    row = trained(agent, episodes * STEPS, episodes // EVERY, measure)
-    row |= {"final": panel.pop(str(episodes)), "panel": panel}
-    kept = {"networks": networks_of(agent, "actor", "critic", "normalizer")}
-    return row | (kept if (arm, seed) in KEPT else {})
+    # The steps of a clone's curve are updates.
+    length = CLONES.get(arm, (episodes * STEPS, episodes // EVERY))
+    row = trained(agent, *length, measure) | {"final": on_panel(agent), "panel": panel}
+    if arm in CLONES:
+        row |= losses_of(agent)
+    if (arm, seed) in KEPT:
+        learned = ("best",) if arm in CLONES else ("actor", "critic")
+        row["networks"] = networks_of(agent, *learned, "normalizer")
+    return row
+
+
+def on_panel(agent: HERAgent | Clone) -> list[int]:
+    """Return 1 for each goal of the panel that an agent meets, else 0."""
+    return successes(agent, PICK_AND_PLACE, PANEL).astype(int).tolist()

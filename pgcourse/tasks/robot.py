@@ -21,7 +21,7 @@ def import_robotics() -> None:
 
 
 def pick_and_place(obs: np.ndarray) -> np.ndarray:
-    """Return a teacher's action for the Fetch arm, (4,): a move, and the fingers.
+    """Return a teacher's action for the Fetch arm, (4,): a move, and fingers.
 
     What to do follows from the obs alone: go above the block, down to it, close, carry it.
 
