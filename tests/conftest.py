@@ -8,23 +8,18 @@ from tests.kinds import weights
 
 __all__ = ["weights"]
 
-# A core each, side by side: what takes longest starts first, so that no core waits at the end.
+# A file stays on one core, with what its tests share (--dist loadfile). What takes longest
+# starts first, so that no core waits at the end.
 LONGEST = [
-    "exercises/test_kit.py", "test_contract.py", "exercises/test_ddpg.py", "test_compiled.py",
-    "test_notebooks.py", "test_study.py", "test_studies.py", "test_arm_film.py",
+    "test_studies.py", "exercises/test_kit.py", "test_notebooks.py", "test_contract.py",
+    "exercises/test_bugs.py", "test_study.py", "test_compiled.py", "test_tools.py",
 ]  # fmt: skip
 
 
-REPLAY = "test_the_beginning_of_an_arm_is_what_its_study_says"  # shares nothing: any core's
-
-
 def pytest_collection_modifyitems(items):
-    """Put the longest files first, and the replays last; keep a file on one core."""
+    """Put the longest files first."""
     order = {Path(__file__).parent / name: k for k, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: (REPLAY in item.name, order.get(item.path, len(order))))
-    for item in items:
-        group = item.nodeid if REPLAY in item.name else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ def main() -> int:
     steps = [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
-        # A file stays on one core, with what its tests share; tests/conftest.py says so.
-        ["pytest", "tests", "-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder"],
+        # A file stays on one core, with what its tests share; tests/conftest.py orders them.
+        ["pytest", "tests", "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"],
         ["pgcourse.tools.notebooks"],
     ]
     # Every Python process started from here refuses to connect to another machine.

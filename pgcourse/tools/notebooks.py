@@ -67,7 +67,8 @@ def cell_problems(cell: nbformat.NotebookNode, max_lines: int) -> list[str]:
 
 def run_again(paths: list[Path], cell_seconds: float) -> int:
     """Run notebooks under nbval and return its exit code; no kernel outlives it."""
-    beside = str(min(len(paths), cpu_count()))  # side by side, each notebook in one kernel
+    # Side by side, a kernel each; one more than cores, because a long one may come last.
+    beside = str(min(len(paths), cpu_count() + 1))
     command = [
         sys.executable, "-m", "pytest", "--nbval", f"--nbval-cell-timeout={cell_seconds}",
         "-v", "-p", "no:cacheprovider", "-o", "addopts=", *map(str, paths),
