@@ -4,7 +4,9 @@ Each exhibit runs, trains and looks plausible. The mistakes are of kinds that we
 published code; the code here was written for this course.
 """
 
+import random
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any
 
 import gymnasium as gym
@@ -15,6 +17,7 @@ from torch.nn.functional import mse_loss
 from pgcourse import Batch, BCAgent, DDPGAgent, OUNoise, make_env, soft_update
 from pgcourse.agents.off_policy import OffPolicyAgent, descend
 from pgcourse.exercises.grading import expect, right
+from pgcourse.exercises.honest import suspicious
 from pgcourse.parts.history import Episode
 
 
@@ -239,18 +242,20 @@ EXHIBITS: dict[str, tuple[type[OffPolicyAgent], str]] = {
 }
 
 
-def factory(kind: type[OffPolicyAgent]) -> Callable[..., OffPolicyAgent]:
+def factory(kind: type[OffPolicyAgent], seed: int = 0) -> Callable[..., OffPolicyAgent]:
     """Return `make_agent`: it builds a small agent of this kind on the pendulum.
 
-    Options are those of the agent; a BCAgent gets 40 demonstrations, 8 in a batch.
+    Options are those of the agent; a BCAgent gets 40 demonstrations, 8 in a batch. The agent's
+    class has a name that tells nothing.
     """
+    nameless = type("Agent", (kind,), {"__doc__": None, "__module__": "pgcourse"})
 
     def make_agent(env: gym.Env | None = None, **options: Any) -> OffPolicyAgent:
         env = make_env("Pendulum-v1") if env is None else env
-        options = {"initial_random_steps": 100, "seed": 0} | options
+        options = {"initial_random_steps": 100, "seed": seed} | options
         if not issubclass(kind, BCAgent):
-            return kind(env, 1_000, 16, 1.0, 0.1, **options)
-        return kind(env, 1_000, 16, 8, 1.0, 0.1, demo=list(demonstrations(env)), **options)
+            return nameless(env, 1_000, 16, 1.0, 0.1, **options)
+        return nameless(env, 1_000, 16, 8, 1.0, 0.1, demo=list(demonstrations(env)), **options)
 
     return make_agent
 
@@ -266,15 +271,14 @@ def demonstrations(env: gym.Env) -> Iterator[tuple]:
             next_obs.tolist(), False  # fmt: skip
 
 
-def outcome(test: Callable, kind: type[OffPolicyAgent]) -> str | None:
+def outcome(test: Callable, kind: type[OffPolicyAgent], seed: int) -> str | None:
     """Run a learner's test on an agent: None if it passes, else what it says.
 
     A hint if the test breaks down instead of failing.
     """
-    torch.manual_seed(0)
-    np.random.seed(0)
+    random.seed(seed), np.random.seed(seed), torch.manual_seed(seed)
     try:
-        test(factory(kind))
+        test(factory(kind, seed))
     except AssertionError as error:
         return (str(error) or "its assertion").splitlines()[0]
     except Exception as error:
@@ -282,23 +286,45 @@ def outcome(test: Callable, kind: type[OffPolicyAgent]) -> str | None:
     return None
 
 
-def check_bug(name: str, test: Callable) -> None:
-    """Grade a test: it must fail on the exhibit, and pass on two right agents.
+def check_bug(name: str, test: Callable, seeds: int = 5) -> None:
+    """Grade a test: it must fail on the exhibit and pass on two right agents, with every seed.
+
+    The runs come in an order that no test can know, so that counting calls does not help.
 
     Raises:
         AssertionError: with a hint.
     """
     bug, where = EXHIBITS[name]
-    expect(callable(test), f"Write a function of make_agent; got {test!r}.")
-    pair = (BCAgent, OtherBC) if issubclass(bug, BCAgent) else (DDPGAgent, OtherDDPG)
-    failed = outcome(test, pair[0])
-    expect(failed is None, f"Your test fails the course's own agent, which is right: {failed}.")
-    said = outcome(test, bug)
-    expect(said is not None, f"Your test passes the exhibit. {where}")
-    failed = outcome(test, pair[1])
-    expect(
-        failed is None,
-        "Your test also fails a right agent that is written differently (see "
-        f"{pair[1].__name__}): {failed}. Test what an agent does, not how it is written.",
+    expect(isinstance(test, FunctionType), f"Write a function of make_agent; got {test!r}.")
+    word = suspicious(test)
+    expect(word is None, f"Test what an agent does, not how it is written: leave out `{word}`.")
+    right_agent, other = (BCAgent, OtherBC) if issubclass(bug, BCAgent) else (DDPGAgent, OtherDDPG)
+    runs = [(kind, seed) for kind in (right_agent, bug, other) for seed in range(seeds)]
+    random.SystemRandom().shuffle(runs)
+    said = {run: outcome(test, *run) for run in runs}
+    failed, found, detail = (
+        [said[kind, seed] for seed in range(seeds) if said[kind, seed] is not None]
+        for kind in (right_agent, bug, other)
     )
-    right(f"The exhibit fails ({said}); two right agents pass.")
+    luck = "Draw more, or compare what does not depend on luck."
+    expect(
+        len(failed) < seeds,
+        f"Your test fails the course's own agent, which is right: {next(iter(failed), None)}.",
+    )
+    expect(len(found) > 0, f"Your test passes the exhibit. {where}")
+    expect(
+        not failed,
+        f"With {len(failed)} of {seeds} seeds your test fails the course's own agent, "
+        f"which is right. {luck}",
+    )
+    expect(
+        len(found) == seeds,
+        f"Your test passes the exhibit with {seeds - len(found)} of {seeds} seeds. {luck}",
+    )
+    expect(
+        not detail,
+        f"Your test also fails a right agent that is written differently (see {other.__name__}), "
+        f"with {len(detail)} of {seeds} seeds: {next(iter(detail), None)}. Test what an agent "
+        "does, not how it is written.",
+    )
+    right(f"The exhibit fails ({found[0]}); two right agents pass.")

@@ -1,6 +1,9 @@
 """The grader of the museum: right tests are accepted, wrong ones get the hint that fits."""
 
+import itertools
 import json
+import operator
+import random
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from pgcourse.tools.exercises import SOLUTIONS
 
 PASSES, BREAKS = "passes the exhibit", "breaks down"
 WRONG_AGENT, DETAIL = "course's own agent, which is right", "right agent that is written diff"
+SNIFFS, LUCK = "leave out `{}`", r"of \d seeds"
+TYPE = SNIFFS.format("type")
 
 
 def lived(make_agent, steps=40, **options):
@@ -342,25 +347,25 @@ RIGHT = {
     "test": [two_lives, state_of_the_world],
 }
 WRONG = {
-    "noise": [(noise_is_there, PASSES), (noise_is_wide, WRONG_AGENT), (noise_stream, DETAIL)],
-    "end": [(early_flags, PASSES), (flags_are_set, WRONG_AGENT), (own_sample, DETAIL)],
-    "start": [(one_start, PASSES), (starts_agree, WRONG_AGENT), (starts_and_name, DETAIL)],
-    "columns": [(loss_is_scalar, PASSES), (loss_is_zero, WRONG_AGENT), (loss_by_seed, DETAIL)],
-    "warm-up": [(in_range, PASSES), (none_above_a_half, WRONG_AGENT), (first_draw, DETAIL)],
+    "noise": [(noise_is_there, PASSES), (noise_is_wide, WRONG_AGENT), (noise_stream, TYPE)],
+    "end": [(early_flags, PASSES), (flags_are_set, WRONG_AGENT), (own_sample, TYPE)],
+    "start": [(one_start, PASSES), (starts_agree, WRONG_AGENT), (starts_and_name, TYPE)],
+    "columns": [(loss_is_scalar, PASSES), (loss_is_zero, WRONG_AGENT), (loss_by_seed, LUCK)],
+    "warm-up": [(in_range, PASSES), (none_above_a_half, WRONG_AGENT), (first_draw, LUCK)],
     "batch": [
         (batch_size, PASSES), (first_rows, WRONG_AGENT), (drawn_from_demo_memory, DETAIL),
     ],
-    "weight": [(cloning_is_positive, PASSES), (summed, WRONG_AGENT), (eq2_and_name, DETAIL)],
+    "weight": [(cloning_is_positive, PASSES), (summed, WRONG_AGENT), (eq2_and_name, TYPE)],
     "network": [
         (value_at_the_start, PASSES), (no_gradient_at_all, WRONG_AGENT),
         (target_grad_and_rng, DETAIL),
     ],
     "evaluation": [
-        (shape_of_answers, PASSES), (answers_are_zero, WRONG_AGENT), (policy_and_actions, DETAIL),
+        (shape_of_answers, PASSES), (answers_are_zero, WRONG_AGENT), (policy_and_actions, LUCK),
     ],
     "test": [
         (test_has_a_score, PASSES), (test_changes_training, WRONG_AGENT),
-        (lives_of_the_course, DETAIL),
+        (lives_of_the_course, LUCK),
     ],
 }  # fmt: skip
 right_cases = [pytest.param(n, t, id=f"{n}-{t.__name__}") for n, ts in RIGHT.items() for t in ts]
@@ -373,14 +378,75 @@ for helper in (test_has_a_score, test_changes_training):
 
 @pytest.mark.parametrize(("name", "answer"), right_cases)
 def test_right_tests_are_accepted(name, answer, capsys):
-    check_bug(name, answer)
+    check_bug(name, answer, seeds=2)  # five take long: the solutions below
     assert capsys.readouterr().out.startswith("Right.")
 
 
 @pytest.mark.parametrize(("name", "answer", "hint"), wrong_cases)
 def test_wrong_tests_get_the_hint_that_fits(name, answer, hint):
     with pytest.raises(AssertionError, match=hint):
-        check_bug(name, answer)
+        check_bug(name, answer, seeds=2)
+
+
+# --- marks for nothing: each of these got full marks once
+
+CALLS = itertools.count()
+
+
+def by_name(make):
+    assert "Exhibit" not in make().__class__.__name__
+
+
+def by_repr(make):
+    assert "Exhibit" not in f"{make()}"
+
+
+def by_closure(make):
+    assert "Exhibit" not in f"{make.__closure__[0].cell_contents}"
+
+
+def by_attrgetter(make):
+    assert "Exhibit" not in f"{operator.attrgetter('__class__')(make())}"
+
+
+def name_of(agent):
+    return agent.__doc__
+
+
+def by_helper(make):
+    assert name_of(make()) != EXHIBITS["noise"][0].__doc__
+
+
+def on_the_second_call(make):
+    assert next(CALLS) % 3 != 1
+
+
+def coin(make):
+    assert random.random() < 0.5
+
+
+def coin_of_numpy(make):
+    assert np.random.random() < 0.5
+
+
+def one_draw(make):
+    agent = make(initial_random_steps=0)
+    obs = agent.reset()
+    assert agent.select_action(obs)[0] < agent.policy(obs)[0] + 0.05
+
+
+CHEATS = {
+    by_name: SNIFFS.format("__class__"), by_repr: PASSES, by_closure: SNIFFS.format("__closure__"),
+    by_attrgetter: SNIFFS.format("operator"), by_helper: SNIFFS.format("EXHIBITS"),
+    on_the_second_call: f"{PASSES}|{LUCK}|{WRONG_AGENT}|{DETAIL}",
+    coin: LUCK, coin_of_numpy: LUCK, one_draw: LUCK,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat.__name__)
+def test_marks_are_not_had_for_nothing(cheat):
+    with pytest.raises(AssertionError, match=CHEATS[cheat]):
+        check_bug("noise", cheat)
 
 
 @pytest.mark.parametrize("name", EXHIBITS)
