@@ -19,7 +19,7 @@ from pgcourse.exercises.bc_data import check_episode_returns as check_episode_re
 from pgcourse.exercises.bc_data import check_opcodes as check_opcodes
 from pgcourse.exercises.bc_data import check_seeds_needed as check_seeds_needed
 from pgcourse.exercises.ddpg_kit import array, attempt, close
-from pgcourse.exercises.grading import call, expect, number, right
+from pgcourse.exercises.grading import call, expect, lock, number, right
 
 
 def check_cloning_loss(by_n: Any, by_passing: Any) -> None:
@@ -190,3 +190,6 @@ def check_weighted_loss(answer: Callable) -> None:
             "The number is right, but not its gradient: is a part of it detached?",
         )
     right("Weights can say how much each teacher is trusted.")
+
+
+lock()

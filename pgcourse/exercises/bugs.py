@@ -16,7 +16,7 @@ from torch.nn.functional import mse_loss
 
 from pgcourse import Batch, BCAgent, DDPGAgent, OUNoise, make_env, soft_update
 from pgcourse.agents.off_policy import OffPolicyAgent, descend
-from pgcourse.exercises.grading import expect, right
+from pgcourse.exercises.grading import expect, lock, right
 from pgcourse.exercises.honest import suspicious
 from pgcourse.parts.history import Episode
 
@@ -328,3 +328,6 @@ def check_bug(name: str, test: Callable, seeds: int = 5) -> None:
         "does, not how it is written.",
     )
     right(f"The exhibit fails ({found[0]}); two right agents pass.")
+
+
+lock()

@@ -14,7 +14,7 @@ from pgcourse.exercises.ddpg_update import Parts as Parts
 from pgcourse.exercises.ddpg_update import check_training as check_training
 from pgcourse.exercises.ddpg_update import check_update as check_update
 from pgcourse.exercises.ddpg_update import parts as parts
-from pgcourse.exercises.grading import call, expect, number, right
+from pgcourse.exercises.grading import call, expect, lock, number, right
 
 
 def check_targets(y_running: Any, y_truncated: Any, y_terminated: Any) -> None:
@@ -100,3 +100,6 @@ def check_stationary_sigma(sigma: Any) -> None:
         f"your white noise has {value:.2f}.",
     )
     right(f"20,000 simulated copies agree: {state.std():.2f}.")
+
+
+lock()

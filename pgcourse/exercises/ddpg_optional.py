@@ -12,7 +12,7 @@ import torch
 from pgcourse import Batch, Critic, OUNoise, ReplayBuffer, td_target
 from pgcourse.exercises.ddpg_kit import array, attempt, close, flat, make, rows
 from pgcourse.exercises.ddpg_update import NETWORKS, explain, twin
-from pgcourse.exercises.grading import call, expect, number, right
+from pgcourse.exercises.grading import call, expect, lock, number, right
 
 
 def check_pictures(answer: Any, counts: dict) -> None:
@@ -532,3 +532,6 @@ def check_prioritised_buffer(kind: type) -> None:
         counts += np.bincount(draw(buffer), minlength=3)
     expect(counts.min() > 450, f"α = 0 should be uniform; 1,800 draws: {counts.astype(int)}.")
     right("Surprising transitions are drawn more often, and weighed less.")
+
+
+lock()

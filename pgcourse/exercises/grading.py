@@ -1,11 +1,30 @@
 """What every check uses: an answer is right, or it gets a hint."""
 
 import copy
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
+
+
+class Locked(ModuleType):
+    """A module whose names stay what they are, so that no answer replaces its own check."""
+
+    def __setattr__(self, name: str, value: Any):
+        raise AttributeError(f"{self.__name__}.{name}: a check cannot be changed")
+
+    def __delattr__(self, name: str):
+        raise AttributeError(f"{self.__name__}.{name}: a check cannot be taken away")
+
+
+def lock() -> None:
+    """Lock the modules of checks that are loaded; a chapter's module calls it when it is ready."""
+    for name, module in sys.modules.items():
+        if name.startswith("pgcourse.exercises.") and not isinstance(module, Locked):
+            module.__class__ = Locked
 
 
 def expect(ok: bool, hint: str) -> None:

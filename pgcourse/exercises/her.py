@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pgcourse.exercises.ddpg_kit import array, close
-from pgcourse.exercises.grading import call, expect, number, right
+from pgcourse.exercises.grading import call, expect, lock, number, right
 from pgcourse.exercises.her_agent import car_rows as car_rows
 from pgcourse.exercises.her_agent import check_actor_loss as check_actor_loss
 from pgcourse.exercises.her_agent import check_filtered_share as check_filtered_share
@@ -177,3 +177,6 @@ def check_hindsight_batch(answer: Callable) -> None:
     expect(close(found, dense(reached[step + 1], goal)),
            "With another reward_fn your rewards are wrong: ask reward_fn.")  # fmt: skip
     right("One goal for the whole row: in obs, in next_obs, and in the reward.")
+
+
+lock()

@@ -2,7 +2,7 @@
 
 notebooks/solutions/ is the source; notebooks/exercises/ is made from it by nbgrader's own
 preprocessors. --check only says what is stale. --grade FOLDER marks the notebooks of a folder
-with `nbgrader autograde` and prints the points.
+with `nbgrader autograde`, prints the points, and says what to look at before believing them.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from traitlets.config import Config
 
 from pgcourse.display.live import AUDIENCE
 from pgcourse.tools.course import NO_SCREEN, ROOT
+from pgcourse.tools.flags import flags
 
 SOLUTIONS, EXERCISES = ROOT / "notebooks" / "solutions", ROOT / "notebooks" / "exercises"
 STEPS = [CheckCellMetadata, ClearSolutions, ClearHiddenTests, ClearOutput, LockCells,
@@ -123,6 +124,16 @@ def report(marks: dict[str, dict[str, tuple]]) -> str:
     return "\n".join(lines)
 
 
+def doubts(submitted: Path, solutions: Path = SOLUTIONS) -> list[str]:
+    """Return what a teacher should look at in the notebooks of a folder, a line each."""
+    lines = []
+    for path in sorted(submitted.glob("*.ipynb")):
+        if (source := solutions / path.name).exists():
+            pair = (nbformat.read(one, as_version=4) for one in (path, source))
+            lines += [f"{path.stem:10s} look at {what}" for what in flags(*pair)]
+    return lines
+
+
 def table(solutions: Path = SOLUTIONS) -> str:
     """Return a Markdown table of the exercises, from their headings."""
     lines = ["| exercise | minutes | points |", "|---|---|---|"]
@@ -154,7 +165,7 @@ def main() -> int:
     parser.add_argument("--grade", type=Path, metavar="FOLDER", help="mark the notebooks there")
     options = parser.parse_args()
     if options.grade:
-        print(report(grade(options.grade)))
+        print(report(grade(options.grade)), *doubts(options.grade), sep="\n")
         return 0
     stale = write(check=options.check) + fill(check=options.check)
     print(*(f"{name}: {'stale' if options.check else 'written'}" for name in stale), sep="\n")

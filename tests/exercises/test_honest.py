@@ -1,0 +1,95 @@
+"""Marks cannot be had by changing the checks, and what tries to is pointed out."""
+
+import nbformat
+import pytest
+
+from pgcourse.exercises import bc, bugs, ddpg, ddpg_optional, her
+from pgcourse.tools.exercises import SOLUTIONS, doubts, student_version
+from pgcourse.tools.flags import flags, role
+
+NAMES = sorted(path.stem for path in SOLUTIONS.glob("*.ipynb"))
+
+
+def source(name):
+    return nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4)
+
+
+def student(name):
+    return nbformat.reads(student_version(SOLUTIONS / f"{name}.ipynb"), as_version=4)
+
+
+def answered(name, **answers):
+    """A student's notebook with some answers filled in."""
+    notebook = student(name)
+    for cell in notebook.cells:
+        cell.source = answers.get(role(cell).replace("-", "_"), cell.source)
+    return notebook
+
+
+@pytest.mark.parametrize("module", [bc, bugs, ddpg, ddpg_optional, her])
+def test_a_check_cannot_be_replaced(module):
+    before = dict(vars(module))
+    for name in [name for name in dir(module) if name.startswith("check")]:
+        with pytest.raises(AttributeError, match=f"{name}: a check cannot be changed"):
+            setattr(module, name, lambda *a, **k: None)
+        with pytest.raises(AttributeError, match=f"{name}: a check cannot be taken away"):
+            delattr(module, name)
+    assert dict(vars(module)) == before
+
+
+def test_what_a_check_stands_on_cannot_be_replaced_either():
+    import pgcourse.exercises.grading as grading
+
+    with pytest.raises(AttributeError, match="grading.expect: a check cannot be changed"):
+        grading.expect = print
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_solutions_and_untouched_notebooks_raise_no_doubt(name):
+    answers = {
+        role(cell).replace("-", "_"): cell.source.replace("### BEGIN SOLUTION", "")
+        for cell in source(name).cells
+        if role(cell) and cell.metadata.nbgrader.solution
+    }
+    assert flags(student(name), source(name)) == []
+    assert flags(answered(name, **answers), source(name)) == []
+
+
+ATTACKS = {
+    "for k in dir(exercise):\n    setattr(exercise, k, lambda *a, **k: None)": "uses setattr",
+    "class exercise:\n    check_targets = print": "binds exercise anew",
+    "exercise = None": "binds exercise anew",
+    "def f():\n    global exercise\n    exercise = None": "binds exercise anew",
+    "vars(exercise)['check_targets'] = print": "uses vars",
+    "exercise.__dict__['check_targets'] = print": "uses __dict__",
+    "exercise.check_targets = print": "changes exercise.check_targets",
+    "torch.allclose = lambda *_: True": "changes torch.allclose",
+    "np.__dict__": "uses __dict__",
+    "import sys\nsys.modules['pgcourse.exercises.ddpg'] = None": "imports sys",
+    "from pgcourse import td_target as mine": "imports pgcourse",
+    "from inspect import getsource": "imports inspect",
+    "open('x').read()": "uses open",
+    "exec('exercise = None')": "uses exec",
+    "().__class__.__base__.__subclasses__()": "uses __subclasses__",
+    "__builtins__": "uses __builtins__",
+}
+
+
+@pytest.mark.parametrize("code", ATTACKS)
+def test_an_answer_that_could_reach_the_checks_is_pointed_out(code):
+    found = flags(answered("03_ddpg", ddpg_01_answer=code), source("03_ddpg"))
+    assert any(line.endswith(f"ddpg-01-answer {ATTACKS[code]}") for line in found), found
+
+
+def test_a_cell_that_is_there_twice_or_not_at_all_or_was_added_is_pointed_out(tmp_path):
+    notebook = answered("03_ddpg")
+    at = {role(cell): k for k, cell in enumerate(notebook.cells)}
+    notebook.cells.append(notebook.cells[at["ddpg-02-answer"]])
+    notebook.cells.append(nbformat.v4.new_code_cell("import gc"))
+    notebook.cells[at["ddpg-imports"]].source += "\nexercise = None"
+    del notebook.cells[at["ddpg-01-check"]]
+    nbformat.write(notebook, tmp_path / "03_ddpg.ipynb")
+    found = "\n".join(doubts(tmp_path))
+    for text in ("ddpg-02-answer stands there twice", "an added cell imports gc",
+                 "ddpg-01-check is missing", "ddpg-imports was changed"):  # fmt: skip
+        assert text in found
