@@ -6,6 +6,7 @@ from gymnasium.spaces import Box
 
 from pgcourse import Batch, DDPGAgent, OUNoise, evaluate, make_env
 from pgcourse.agents.off_policy import descend
+from tests import kinds
 from tests.conftest import weights
 
 
@@ -392,3 +393,25 @@ def test_adam_with_amsgrad_at_3e_4_for_the_actor_and_1e_3_for_the_critic(make_ag
         (group,) = optimizer.param_groups
         assert type(optimizer) is torch.optim.Adam and group["amsgrad"] and group["lr"] == lr
         assert all(p is q for p, q in zip(group["params"], network.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["DDPG", "BC", "HER"])
+def test_the_slow_networks_value_the_slow_actors_action_in_the_next_state(kind):
+    agent = kinds.make(kind)
+    agent.train(60, plotting_interval=0)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():  # weights so large that it matters who acts, and where
+        for network in (agent.actor, agent.critic, agent.actor_target, agent.critic_target):
+            for weight in network.parameters():
+                weight.copy_(0.5 * torch.randn(weight.shape, generator=generator))
+        agent.critic_target.net[-1].bias.fill_(-20.0)  # HER's targets lie between -50 and 0
+        batch = agent.sample()
+        slow = agent.critic_target(batch.next_obs, agent.actor_target(batch.next_obs))
+        target = batch.reward + agent.gamma * (1 - batch.terminated) * slow
+        if kind == "HER":
+            target = target.clamp(-1 / (1 - agent.gamma), 0)
+        wanted = ((agent.critic(batch.obs, batch.action) - target) ** 2).mean()
+        for other, obs in ((agent.actor, batch.next_obs), (agent.actor_target, batch.obs)):
+            changed = agent.critic_target(batch.next_obs, other(obs))
+            assert (changed - slow).abs().mean() > 0.01  # the test would see it
+    assert torch.isclose(agent.critic_objective(batch)[0], wanted)
