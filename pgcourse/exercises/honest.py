@@ -12,8 +12,11 @@ LOOKS = frozenset(
 
 
 def codes(function: Callable, seen: set | None = None) -> Iterator[CodeType]:
-    """Yield the code of a function, of those inside it, and of the learner's that it calls."""
+    """Yield the code of a function or class, and of the learner's own that it uses."""
     seen = set() if seen is None else seen
+    if isinstance(function, type):
+        for method in vars(function).values():
+            yield from codes(method, seen)
     if not isinstance(function, FunctionType) or function.__code__ in seen:
         return
     held = [cell.cell_contents for cell in function.__closure__ or ()]

@@ -1,6 +1,7 @@
 """Say what in a student's notebook a teacher should look at before believing its marks."""
 
 import ast
+import symtable
 from collections.abc import Iterator
 
 import nbformat
@@ -8,10 +9,9 @@ import nbformat
 from pgcourse.exercises.honest import LOOKS
 
 OFFERED = "imports"  # the cells whose grade_id ends so bind the course's names
-OWN_METHODS = {"__init__", "__call__", "__len__", "__getitem__", "__iter__", "__next__"}
-OWN_METHODS |= {"__name__", "__main__", "__version__", "__repr__", "__enter__", "__exit__"}
-PLAIN = {"type", "isinstance", "issubclass", "hasattr", "repr", "types", "operator", "copy"}
-CALLED = LOOKS - PLAIN
+# Of an answer that is no test these are plain Python.
+CALLED = LOOKS - {"type", "isinstance", "issubclass", "hasattr", "repr", "types", "operator"}
+HARMLESS = {"__init__", "__call__", "__len__", "__getitem__", "__name__"}  # as in super().__init__
 
 
 def role(cell: nbformat.NotebookNode) -> str:
@@ -19,18 +19,16 @@ def role(cell: nbformat.NotebookNode) -> str:
     return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
-def bound(tree: ast.AST) -> Iterator[str]:
-    """Yield the names that a cell binds at its top level."""
-    for node in getattr(tree, "body", []):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-        else:
-            yield from (
-                name.id for name in ast.walk(node)
-                if isinstance(name, ast.Name) and not isinstance(name.ctx, ast.Load)
-            )  # fmt: skip
+def bound(code: str) -> Iterator[str]:
+    """Yield the global names that code binds or deletes, wherever in it; SyntaxError."""
+    waiting = [symtable.symtable(code, "cell", "exec")]
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        for symbol in table.get_symbols():
+            everywhere = table.get_type() == "module" or symbol.is_declared_global()
+            if everywhere and (symbol.is_assigned() or symbol.is_imported()):
+                yield symbol.get_name()
 
 
 def root(node: ast.AST) -> str | None:
@@ -40,22 +38,20 @@ def root(node: ast.AST) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def parts(tree: ast.AST, course: set[str]) -> Iterator[str]:
+def parts(code: str, course: set[str]) -> Iterator[str]:
     """Yield what in the code of an answer is worth a look; `course` are the course's names."""
-    yield from (f"binds {name} anew" for name in bound(tree) if name in course)
-    for node in ast.walk(tree):
+    yield from (f"binds {name} anew" for name in bound(code) if name in course)
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
             for module in modules:
                 if module.split(".")[0] in CALLED | {"pgcourse"}:
                     yield f"imports {module}"
-        elif isinstance(node, ast.Global) and course & set(node.names):
-            yield f"binds {', '.join(course & set(node.names))} anew"
         elif isinstance(node, ast.Name):
             if node.id in CALLED - course or node.id.startswith("__"):
                 yield f"uses {node.id}"
         elif isinstance(node, ast.Attribute):
-            if node.attr.startswith("__") and node.attr not in OWN_METHODS:
+            if node.attr.startswith("__") and node.attr not in HARMLESS:
                 yield f"uses {node.attr}"
             if not isinstance(node.ctx, ast.Load) and (name := root(node)) in course:
                 yield f"changes {name}.{node.attr}"
@@ -74,7 +70,7 @@ def flags(submitted: nbformat.NotebookNode, source: nbformat.NotebookNode) -> li
     given = {role(cell): cell for cell in source.cells if role(cell)}
     course = {
         name for key, cell in given.items() if key.endswith(OFFERED)
-        for name in bound(ast.parse(cell.source))
+        for name in bound(cell.source)
     }  # fmt: skip
     found, seen = [], set()
     for number, cell in enumerate(submitted.cells):
@@ -88,9 +84,8 @@ def flags(submitted: nbformat.NotebookNode, source: nbformat.NotebookNode) -> li
         if original and not original.metadata.nbgrader.solution and not key.endswith("-check"):
             found.append(f"cell {number}: {key} was changed")
         try:
-            tree = ast.parse(cell.source)
+            what = dict.fromkeys(parts(cell.source, course))
         except SyntaxError:  # a magic, or an answer that does not run: no marks to doubt
             continue
-        what = dict.fromkeys(parts(tree, course))
         found += [f"cell {number}: {key or 'an added cell'} {one}" for one in what]
     return found + [f"{key} is missing" for key in given if key not in seen]

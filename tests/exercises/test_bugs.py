@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pgcourse import BCAgent, DDPGAgent
+from pgcourse.exercises import bugs
 from pgcourse.exercises.bugs import EXHIBITS, OtherBC, OtherDDPG, check_bug, factory
 from pgcourse.tools.exercises import SOLUTIONS
 
@@ -417,6 +418,15 @@ def by_helper(make):
     assert name_of(make()) != EXHIBITS["noise"][0].__doc__
 
 
+class Reader:
+    def read(self, agent):
+        return agent.__doc__
+
+
+def by_class(make):
+    assert Reader().read(make()) is None
+
+
 def on_the_second_call(make):
     assert next(CALLS) % 3 != 1
 
@@ -438,6 +448,7 @@ def one_draw(make):
 CHEATS = {
     by_name: SNIFFS.format("__class__"), by_repr: PASSES, by_closure: SNIFFS.format("__closure__"),
     by_attrgetter: SNIFFS.format("operator"), by_helper: SNIFFS.format("EXHIBITS"),
+    by_class: SNIFFS.format("__doc__"),
     on_the_second_call: f"{PASSES}|{LUCK}|{WRONG_AGENT}|{DETAIL}",
     coin: LUCK, coin_of_numpy: LUCK, one_draw: LUCK,
 }  # fmt: skip
@@ -447,6 +458,26 @@ CHEATS = {
 def test_marks_are_not_had_for_nothing(cheat):
     with pytest.raises(AssertionError, match=CHEATS[cheat]):
         check_bug("noise", cheat)
+
+
+def test_the_runs_are_all_there_in_an_order_of_their_own(monkeypatch):
+    found = []
+    monkeypatch.setitem(vars(bugs), "outcome", lambda test, *run: found.append(run) or "no")
+    for _ in range(2):
+        with pytest.raises(AssertionError, match=WRONG_AGENT):
+            check_bug("noise", signs)
+    kinds = DDPGAgent, EXHIBITS["noise"][0], OtherDDPG
+    first, second = found[:15], found[15:]
+    assert set(first) == set(second) == set(itertools.product(kinds, range(5)))
+    assert first != second  # alike in one of 10**12 cases
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.random, lambda: torch.rand(1).item()])
+def test_every_generator_is_seeded(draw):
+    found = []
+    for seed in (0, 1, 0):
+        bugs.outcome(lambda make_agent: found.append(draw()), DDPGAgent, seed)
+    assert found[0] == found[2] != found[1]
 
 
 @pytest.mark.parametrize("name", EXHIBITS)

@@ -1,5 +1,8 @@
 """Marks cannot be had by changing the checks, and what tries to is pointed out."""
 
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
@@ -37,6 +40,20 @@ def test_a_check_cannot_be_replaced(module):
     assert dict(vars(module)) == before
 
 
+def test_each_chapters_checks_are_locked_as_soon_as_they_are_there():
+    """In a process of its own: here another chapter may have locked them."""
+    code = (
+        "import importlib, sys\n"
+        "for name in ('bc', 'ddpg', 'ddpg_optional', 'bugs', 'her'):\n"
+        "    importlib.import_module(f'pgcourse.exercises.{name}')\n"
+        "    for key, module in sys.modules.items():\n"
+        "        if key.startswith('pgcourse.exercises.'):\n"
+        "            assert type(module).__name__ == 'Locked', (name, key)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_a_check_stands_on_cannot_be_replaced_either():
     import pgcourse.exercises.grading as grading
 
@@ -59,6 +76,8 @@ ATTACKS = {
     "for k in dir(exercise):\n    setattr(exercise, k, lambda *a, **k: None)": "uses setattr",
     "class exercise:\n    check_targets = print": "binds exercise anew",
     "exercise = None": "binds exercise anew",
+    "if True:\n    def exercise(): ...": "binds exercise anew",
+    "del exercise": "binds exercise anew",
     "def f():\n    global exercise\n    exercise = None": "binds exercise anew",
     "vars(exercise)['check_targets'] = print": "uses vars",
     "exercise.__dict__['check_targets'] = print": "uses __dict__",
