@@ -8,6 +8,7 @@ import torch
 from torch._dynamo.utils import counters
 
 from pgcourse import DDPGAgent
+from pgcourse.agents import ddpg
 from tests import kinds
 from tests.kinds import fill, in_double, weights
 
@@ -129,6 +130,22 @@ def test_a_study_may_have_more_settings_than_dynamos_own_limit(monkeypatch):
         agent = make(gamma=gamma, hidden=(5,))
         agent.update_model()
         assert not agent.update.failed
+
+
+@pytest.mark.parametrize("change", ["equation", "gamma"])
+def test_what_changes_after_the_first_update_is_seen(monkeypatch, change):
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    eager, compiled = make(compiled=False, hidden=(5,)), make(hidden=(5,))
+    eager.update_model(), compiled.update_model()
+    before = weights(eager).clone()
+    if change == "equation":
+        # A target of 100 everywhere, so that the next update goes elsewhere.
+        monkeypatch.setattr(ddpg, "td_target", lambda reward, *rest: reward * 0 + 100)
+    else:
+        eager.gamma = compiled.gamma = 0.0
+    losses = [agent.update_model()["critic_loss"] for agent in (eager, compiled)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert gap(compiled, eager) < 1e-5 and (weights(eager) - before).abs().max() > 1e-4
 
 
 def test_a_run_saved_eager_goes_on_compiled(tmp_path):

@@ -41,7 +41,7 @@ class CompiledUpdate:
 
     def __init__(self, agent):
         self.agent = agent
-        self.run: Callable | None = None  # made by the first call
+        self.run: Callable | None = None  # made by the first call, as are the objectives
         self.failed = False
 
     def __getstate__(self) -> dict:
@@ -51,12 +51,16 @@ class CompiledUpdate:
         """Update the agent and return the numbers to record."""
         agent = self.agent
         if not self.failed:
-            learners = [e for e in agent.learners.values() if agent.updates % e.every == 0]
-            followers = [e for e in agent.followers.values() if agent.updates % e.every == 0]
-            adam = [adam_state(each.optimizer) for each in learners]
-            objectives = [Objective(each.network, each.objective) for each in learners]
             if self.run is None:
+                self.objectives = {
+                    name: Objective(each.network, each.objective)
+                    for name, each in agent.learners.items()
+                }
                 self.run = compiled(self.update)
+            due = [name for name, e in agent.learners.items() if agent.updates % e.every == 0]
+            followers = [e for e in agent.followers.values() if agent.updates % e.every == 0]
+            adam = [adam_state(agent.learners[name].optimizer) for name in due]
+            objectives = [self.objectives[name] for name in due]
             try:
                 parts = self.run(batch, objectives, adam, followers)
             except Exception as error:  # before anything changed; a bad batch will show eager too
@@ -91,10 +95,19 @@ class CompiledUpdate:
 def compiled(function: Callable) -> Callable:
     """Return a function as one graph; all agents of a process share one limit of 8 graphs."""
     known = "recompile_limit" in inspect.signature(torch.compile).parameters
-    # A study over gamma or tau, or an update of several kinds, needs more.
-    more = {"recompile_limit": 64} if known else {}
+    more = {}
+    if known:
+        # A study over gamma or tau, or an update of several kinds, needs more.
+        more["recompile_limit"] = 64
+        # Before each call the graph looks whether anything changed; PyTorch's own functions do not.
+        more["options"] = {"guard_filter_fn": lambda all: [not of_torch(one) for one in all]}
     # Not dynamic: gamma as a variable of the graph cannot be checked to be finite.
     return torch.compile(function, fullgraph=True, dynamic=False, **more)
+
+
+def of_torch(guard) -> bool:
+    """Return whether a guard of a graph watches a function of PyTorch's modules."""
+    return guard.name.startswith("G['__import_torch")
 
 
 def adam_step(weight: Tensor, grad: Tensor, state: dict, settings: dict, allowed: Tensor) -> None:
