@@ -1,21 +1,17 @@
 """Make the students' notebooks from the solutions: `python -m pgcourse.tools.exercises`.
 
 notebooks/solutions/ is the source; notebooks/exercises/ is made from it by nbgrader's own
-preprocessors. --check only says what is stale. --grade FOLDER marks the notebooks of a folder
-with `nbgrader autograde`, prints the points, and says what to look at before believing them.
+preprocessors. --check only says what is stale. --grade FOLDER marks the notebooks of a class,
+says what to look at before believing the marks, and --csv FILE writes a table and feedback pages.
 """
 
 import argparse
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook
 from nbgrader.nbgraderformat import read
 from nbgrader.preprocessors import (
     CheckCellMetadata,
@@ -27,9 +23,8 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import Config
 
-from pgcourse.display.live import AUDIENCE
-from pgcourse.tools.course import NO_SCREEN, ROOT
-from pgcourse.tools.flags import flags
+from pgcourse.tools import classroom
+from pgcourse.tools.course import ROOT
 
 SOLUTIONS, EXERCISES = ROOT / "notebooks" / "solutions", ROOT / "notebooks" / "exercises"
 STEPS = [CheckCellMetadata, ClearSolutions, ClearHiddenTests, ClearOutput, LockCells,
@@ -38,12 +33,6 @@ STUBS = {"code_stub": {"python": "...  # your answer"}, "text_stub": "Your answe
 GUIDE = ROOT / "notebooks" / "TEACHING.md"
 MARKS = re.compile(r"(<!-- table -->\n).*?(<!-- /table -->)", re.DOTALL)
 HEADING = re.compile(r"## Exercise (\d+) · (.+?) \*\((\d+) min, (\d+) points?\)\*")
-CONFIG = """c = get_config()
-c.CourseDirectory.course_id = "pgcourse"
-c.ClearSolutions.code_stub = {code_stub!r}
-c.ClearSolutions.text_stub = {text_stub!r}
-c.ExecutePreprocessor.timeout = 300
-"""
 
 
 def student_version(path: Path) -> str:
@@ -73,67 +62,6 @@ def write(solutions: Path = SOLUTIONS, exercises: Path = EXERCISES, check: bool 
     return stale
 
 
-def grade(submitted: Path, solutions: Path = SOLUTIONS) -> dict[str, dict[str, tuple]]:
-    """Mark the notebooks of a folder with nbgrader.
-
-    Returns:
-        For each notebook and each of its check cells: (points, most points).
-
-    Raises:
-        RuntimeError: nbgrader failed; its last words are in the message.
-    """
-    # nbgrader calls alembic by its name: it is installed beside this Python.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    with tempfile.TemporaryDirectory() as name:
-        course = Path(name)
-        (course / "nbgrader_config.py").write_text(CONFIG.format(**STUBS))
-        shutil.copytree(solutions, course / "source" / "all")
-        nbgrader(course, "generate_assignment", "all", "--create")
-        shutil.copytree(submitted, course / "submitted" / "student" / "all")
-        nbgrader(course, "autograde", "all", "--create")
-        with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
-            submission = gradebook.find_submission("all", "student")
-            return {
-                notebook.name: {
-                    mark.cell.name: (mark.score, mark.max_score)
-                    for mark in notebook.grades
-                    if mark.cell.cell_type == "code"  # text is for the teacher to mark
-                }
-                for notebook in submission.notebooks
-            }
-
-
-def nbgrader(course: Path, *command: str) -> None:
-    """Run one of nbgrader's commands in a course."""
-    environment = os.environ | NO_SCREEN | {"PYTHONPATH": str(ROOT), AUDIENCE: "nobody"}
-    run = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *command],
-        cwd=course, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    if run.returncode:
-        raise RuntimeError(f"nbgrader {command[0]} failed:\n{run.stderr[-2000:]}")
-
-
-def report(marks: dict[str, dict[str, tuple]]) -> str:
-    """Return the points as lines, a line for each check and one for each notebook."""
-    lines = []
-    for notebook, cells in sorted(marks.items()):
-        lines += [f"{notebook:10s} {cell:24s} {a:4g} of {b:g}" for cell, (a, b) in cells.items()]
-        points, most = (sum(mark[k] for mark in cells.values()) for k in (0, 1))
-        lines.append(f"{notebook:10s} {'all checks':24s} {points:4g} of {most:g}")
-    return "\n".join(lines)
-
-
-def doubts(submitted: Path, solutions: Path = SOLUTIONS) -> list[str]:
-    """Return what a teacher should look at in the notebooks of a folder, a line each."""
-    lines = []
-    for path in sorted(submitted.glob("*.ipynb")):
-        if (source := solutions / path.name).exists():
-            pair = (nbformat.read(one, as_version=4) for one in (path, source))
-            lines += [f"{path.stem:10s} look at {what}" for what in flags(*pair)]
-    return lines
-
-
 def table(solutions: Path = SOLUTIONS) -> str:
     """Return a Markdown table of the exercises, from their headings."""
     lines = ["| exercise | minutes | points |", "|---|---|---|"]
@@ -158,15 +86,41 @@ def fill(guide: Path = GUIDE, check: bool = False) -> list[str]:
     return [guide.name] if new != text else []
 
 
+def grade(options: argparse.Namespace) -> int:
+    """Mark a class and write its table; 1 if a notebook could not be marked."""
+    found = classroom.mark_class(
+        options.grade, SOLUTIONS, options.jobs, seconds=options.seconds, sandbox=options.sandbox
+    )
+    for one in found:
+        print(f"\n{one.student} · {one.file}: {classroom.summary(one)}")
+        print(*(f"    {mark.said}" for mark in one.marks if mark.points == 0), sep="\n")
+        print(*(f"    look at {doubt}" for doubt in one.doubts), sep="\n")
+    if options.csv:
+        options.csv.write_text(classroom.table(found), encoding="utf-8-sig")  # for spreadsheets
+        pages = options.csv.with_name(f"{options.csv.stem}-feedback")
+        pages.mkdir(exist_ok=True)
+        classroom.write_pages(found, pages)
+        print(f"\n{options.csv}, {pages}/: {len(found)} notebooks")
+    return int(any(one.trouble for one in found))
+
+
 def main() -> int:
     """Make, check or grade."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if one is stale")
-    parser.add_argument("--grade", type=Path, metavar="FOLDER", help="mark the notebooks there")
+    parser.add_argument(
+        "--grade", type=Path, metavar="FOLDER", help="mark a class: a folder or zip"
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write its table and pages")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="notebooks at once")
+    parser.add_argument("--seconds", type=float, default=120.0, help="the most for a cell")
+    parser.add_argument("--no-sandbox", dest="sandbox", action="store_false",
+                        help="run the students' code with your own rights")  # fmt: skip
     options = parser.parse_args()
     if options.grade:
-        print(report(grade(options.grade)), *doubts(options.grade), sep="\n")
-        return 0
+        if not options.grade.exists():
+            parser.error(f"--grade {options.grade}: expected a folder or a zip")
+        return grade(options)
     stale = write(check=options.check) + fill(check=options.check)
     print(*(f"{name}: {'stale' if options.check else 'written'}" for name in stale), sep="\n")
     return int(options.check and bool(stale))

@@ -5,6 +5,7 @@ import re
 import shutil
 from itertools import product
 
+import nbformat
 import pytest
 
 from pgcourse.tools.exercises import (
@@ -12,11 +13,11 @@ from pgcourse.tools.exercises import (
     ROOT,
     SOLUTIONS,
     fill,
-    grade,
-    report,
     student_version,
     write,
 )
+from pgcourse.tools.marking import mark
+from tests.exercises.teacher import grade
 
 NAMES = sorted(path.stem for path in SOLUTIONS.glob("*.ipynb"))
 HIDDEN = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", re.DOTALL)
@@ -102,9 +103,7 @@ def marks(tmp_path_factory):
     for name, (copy, text) in product(NAMES, COPIES.items()):
         shutil.copy(SOLUTIONS / f"{name}.ipynb", source / f"{copy}-{name}.ipynb")
         (submitted / f"{copy}-{name}.ipynb").write_text(text(name), encoding="utf-8")
-    found = grade(submitted, source)
-    print(f"\n{report(found)}")
-    return found
+    return grade(submitted, source)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,3 +113,12 @@ def test_nbgrader_gives_all_points_to_the_solutions_some_to_half_and_none_to_not
         points, most = (sum(mark[k] for mark in found) for k in (0, 1))
         least, highest = {"solved": (1, 1), "untouched": (0, 0), "half": (0.2, 0.8)}[copy]
         assert most > 20 and least * most <= points <= highest * most, (copy, points, most)
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_class_is_marked_as_nbgrader_marks_it(marks, name, tmp_path):
+    submitted = nbformat.reads(half_solved(name), as_version=4)
+    found = mark(submitted, nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4), tmp_path)
+    given = {one.cell: (one.points, one.most) for one in found if one.cell.endswith("-check")}
+    assert given == marks[f"half-{name}"]

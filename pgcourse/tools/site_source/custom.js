@@ -10,5 +10,7 @@ function reachable() {
 addEventListener("load", () => {
   reachable();
   window.MathJax?.startup?.promise?.then(reachable);
+  document.fonts.ready.then(reachable);
+  // A turned phone, a formula or a picture that comes late: the page gets another size.
+  new ResizeObserver(reachable).observe(document.body);
 });
-addEventListener("resize", reachable);
