@@ -25,6 +25,7 @@ from traitlets.config import Config
 
 from pgcourse.tools import classroom
 from pgcourse.tools.course import ROOT
+from pgcourse.tools.sandbox import try_out
 
 SOLUTIONS, EXERCISES = ROOT / "notebooks" / "solutions", ROOT / "notebooks" / "exercises"
 STEPS = [CheckCellMetadata, ClearSolutions, ClearHiddenTests, ClearOutput, LockCells,
@@ -88,6 +89,8 @@ def fill(guide: Path = GUIDE, check: bool = False) -> list[str]:
 
 def grade(options: argparse.Namespace) -> int:
     """Mark a class and write its table; 1 if a notebook could not be marked."""
+    if options.sandbox:
+        try_out()
     found = classroom.mark_class(
         options.grade, SOLUTIONS, options.jobs, seconds=options.seconds, sandbox=options.sandbox
     )
@@ -120,7 +123,10 @@ def main() -> int:
     if options.grade:
         if not options.grade.exists():
             parser.error(f"--grade {options.grade}: expected a folder or a zip")
-        return grade(options)
+        try:
+            return grade(options)
+        except RuntimeError as error:
+            parser.error(str(error))
     stale = write(check=options.check) + fill(check=options.check)
     print(*(f"{name}: {'stale' if options.check else 'written'}" for name in stale), sep="\n")
     return int(options.check and bool(stale))

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -25,7 +27,7 @@ def confined(
         sandbox: False runs it with the caller's rights, without limits.
 
     Raises:
-        RuntimeError: bubblewrap is not installed, or cannot work here.
+        RuntimeError: bubblewrap is not installed.
     """
     if not sandbox:
         return list(command)
@@ -46,6 +48,21 @@ def confined(
         *(str(part) for view in views for part in view),
         "--bind", str(folder), str(folder), "--chdir", str(folder), "--", *command,
     ]  # fmt: skip
+
+
+def try_out() -> None:
+    """Run nothing in the sandbox.
+
+    Raises:
+        RuntimeError: it does not work here; the message says why.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        run = subprocess.run(confined(["true"], Path(name)), capture_output=True, text=True)
+    if run.returncode:
+        raise RuntimeError(
+            f"bubblewrap does not work here ({run.stderr.strip()}), so students' code would run "
+            "with your rights; add --no-sandbox on a machine that you can afford to lose"
+        )
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -7,9 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import nbformat
+import pytest
 
 from pgcourse.tools.exercises import EXERCISES, SOLUTIONS
 from pgcourse.tools.flags import role
+from pgcourse.tools.sandbox import try_out
+
+try:
+    TROUBLE = try_out()
+except RuntimeError as error:
+    TROUBLE = str(error)
+needs_bwrap = pytest.mark.skipif(TROUBLE is not None, reason=str(TROUBLE))
 
 ANSWER, CHECK = "-answer", "-check"
 

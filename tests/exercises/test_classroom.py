@@ -2,7 +2,6 @@
 
 import csv
 import io
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,12 +13,11 @@ from pgcourse.tools.exercises import SOLUTIONS
 from pgcourse.tools.marking import Mark
 from pgcourse.tools.sandbox import confined, environment
 from tests import class_of_sixty as sixty
-from tests.exercises.students import Class
+from tests.exercises.students import Class, needs_bwrap
 
 SECONDS = 15.0
 HER = Class("08_her", 4, "her-04")
 KINDS = HER.honest() | HER.spoiled(SECONDS) | HER.cheats() | HER.broken()
-needs_bwrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from pgcourse.tools.exercises import (
     write,
 )
 from pgcourse.tools.marking import mark
+from tests.exercises.students import needs_bwrap
 from tests.exercises.teacher import grade
 
 NAMES = sorted(path.stem for path in SOLUTIONS.glob("*.ipynb"))
@@ -115,7 +116,7 @@ def test_nbgrader_gives_all_points_to_the_solutions_some_to_half_and_none_to_not
         assert most > 20 and least * most <= points <= highest * most, (copy, points, most)
 
 
-@pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap")
+@needs_bwrap
 @pytest.mark.parametrize("name", NAMES)
 def test_a_class_is_marked_as_nbgrader_marks_it(marks, name, tmp_path):
     submitted = nbformat.reads(half_solved(name), as_version=4)
