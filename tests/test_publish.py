@@ -13,6 +13,7 @@ from pgcourse.tools.publish import UNPUBLISHED, publish
 
 ROOT = Path(__file__).parents[1]
 NAMES = ["03_ddpg", "07_bc", "08_her"]
+EXERCISES = [f"exercises/{name}" for name in (*NAMES, "bugs")]
 
 
 def first_cell(root, name="03_ddpg"):
@@ -39,7 +40,7 @@ def test_publish_writes_one_address_everywhere_and_takes_it_back(course):
     before = {path: path.read_bytes() for path in course.rglob("*") if path.suffix != ".pyc"
               and path.is_file() and ".git" not in path.parts}  # fmt: skip
     publish(course, "somebody/pgcourse")
-    for name in NAMES:
+    for name in NAMES + EXERCISES:
         assert 'COURSE = "https://github.com/somebody/pgcourse"' in first_cell(course, name)
     readme = (course / "README.md").read_text(encoding="utf-8")
     assert readme.count("/github/somebody/pgcourse/blob/main/notebooks/") == len(NAMES)
@@ -56,9 +57,10 @@ def test_a_bad_address_is_refused_and_nothing_is_written(course):
 
 
 def test_the_first_cells_are_the_same_and_short():
-    cells = {first_cell(ROOT, name) for name in NAMES}
-    assert len(cells) == 1
-    assert cells.pop().count("\n") < 12
+    for names in (NAMES, EXERCISES):
+        cells = {first_cell(ROOT, name) for name in names}
+        assert len(cells) == 1
+        assert cells.pop().count("\n") < 12
 
 
 def colab(folder, cell, again=False):
@@ -76,17 +78,18 @@ def colab(folder, cell, again=False):
     )
 
 
+@pytest.mark.parametrize("name", ["03_ddpg", "exercises/bugs"])
 @pytest.mark.parametrize("again", [False, True])
-def test_in_colab_it_fetches_the_course_and_moves_to_the_notebooks(course, tmp_path, again):
+def test_in_colab_it_fetches_the_course_and_moves_to_the_notebooks(course, tmp_path, again, name):
     content = tmp_path / "content"
     content.mkdir()
-    cell = first_cell(course).replace('COURSE = ""', f'COURSE = "{course}"')
+    cell = first_cell(course, name).replace('COURSE = ""', f'COURSE = "{course}"')
     for _ in range(2):  # a restarted kernel finds the folder of the first
         done = colab(content, cell, again)
         assert done.returncode == 0, done.stderr
         module, where = done.stdout.splitlines()[-2:]
         assert Path(module) == content / "pgcourse" / "pgcourse" / "__init__.py"
-        assert Path(where) == content / "pgcourse" / "notebooks"
+        assert Path(where) == (content / "pgcourse" / "notebooks" / name).parent
 
 
 def test_without_network_it_says_what_to_do(tmp_path):
@@ -97,8 +100,9 @@ def test_without_network_it_says_what_to_do(tmp_path):
     assert last.startswith("RuntimeError: Could not fetch the course") and last.endswith(".")
 
 
-def test_outside_colab_it_does_nothing(tmp_path):
-    code = f"exec({first_cell(ROOT)!r})\nprint(os.getcwd())"
+@pytest.mark.parametrize("name", ["03_ddpg", "exercises/bugs"])
+def test_outside_colab_it_does_nothing(tmp_path, name):
+    code = f"exec({first_cell(ROOT, name)!r})\nprint(os.getcwd())"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )

@@ -5,7 +5,9 @@ import copy
 import functools
 import importlib
 import io
+import linecache
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from types import ModuleType
@@ -54,10 +56,27 @@ def fresh() -> np.random.Generator:
     return np.random.default_rng()
 
 
+class Hint(AssertionError):
+    """What a check says about an answer that is not right."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Not yet. {self}"]  # what IPython shows, in place of the check's own lines
+
+
 def expect(ok: bool, hint: str) -> None:
-    """Give a hint unless `ok`: AssertionError, whose text the learner and nbgrader see."""
+    """Give a hint unless `ok`: Hint, whose text the learner and nbgrader see."""
     if not ok:
-        raise AssertionError(hint) from None
+        raise Hint(hint) from None
+
+
+def raised(what: str, error: Exception) -> str:
+    """Return a hint for an answer that raised, with the learner's own line."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__") == "__main__":
+            text = linecache.getline(frame.f_code.co_filename, line).strip()
+            place = f" (line {line} of its cell{text and ': '}{text})"
+    return f"{what} raised {type(error).__name__}: {error}{place}"
 
 
 def right(what: str) -> None:
@@ -86,8 +105,7 @@ def call(function: Callable, *arguments: Any, **options: Any) -> Any:
     try:
         answer = function(*given[0], **given[1])
     except Exception as error:
-        expect(False, f"{name} raised {type(error).__name__}: {error}")
-        raise
+        raise Hint(raised(name, error)) from None
     expect(answer is not None and answer is not ..., f"{name} returns nothing yet.")
     expect(same(given, (arguments, options)), f"{name} changes its arguments; work on copies.")
     return answer

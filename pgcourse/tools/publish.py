@@ -1,7 +1,7 @@
 """Write the course's public address: `python -m pgcourse.tools.publish owner/name`.
 
 The address goes to two places: the constant COURSE in the first code cell of each notebook,
-and the badges in README.md. A fork needs nothing else.
+those of the exercises included, and the badges in README.md. A fork needs nothing else.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from pgcourse.tools.course import NUMBERED, ROOT
+from pgcourse.tools.exercises import write
 
 BADGES = re.compile(r"(<!-- badges -->\n).*?(<!-- /badges -->)", re.DOTALL)
 COURSE = re.compile(r'^COURSE = ".*?"', re.MULTILINE)
@@ -35,7 +36,8 @@ def publish(root: Path, repo: str) -> None:
         raise ValueError(f"repo: got {repo!r}; expected owner/name, as GitHub writes it")
     address = f"https://github.com/{repo}" if repo else ""
     paths = sorted((root / "notebooks").glob(NUMBERED))
-    for path in paths:
+    solutions = root / "notebooks" / "solutions"
+    for path in [*paths, *sorted(solutions.glob("*.ipynb"))]:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cell = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
         source, found = COURSE.subn(f'COURSE = "{address}"', "".join(cell["source"]))
@@ -46,6 +48,7 @@ def publish(root: Path, repo: str) -> None:
         cell["source"] = source.splitlines(keepends=True)
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         path.write_text(text, encoding="utf-8")
+    write(solutions, root / "notebooks" / "exercises")
     readme = root / "README.md"
     found = badges(repo, [path.stem for path in paths])
     text = BADGES.sub(lambda m: m[1] + found + m[2], readme.read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """Pack what a student needs, without solutions: `python -m pgcourse.tools.student`.
 
-Writes build/pgcourse-student.zip: the chapters, the exercises, the module, and what runs them.
+Writes build/pgcourse-student.zip: the chapters, the exercises, the module, what runs them, and
+a README and a Makefile of its own.
 """
 
 import subprocess
@@ -11,9 +12,10 @@ from pathlib import Path
 from pgcourse.tools.course import ROOT
 
 OUT = ROOT / "build" / "pgcourse-student.zip"
-TOP = ("README.md", "LICENSE", "Makefile", "pyproject.toml", "requirements.txt", "demo.pkl")
+OWN = "pgcourse/tools/student_files/"  # README.md and Makefile
+TOP = ("LICENSE", "pyproject.toml", "requirements.txt", "demo.pkl")
 FOLDERS = ("pgcourse/", "notebooks/")
-LEFT_OUT = ("notebooks/solutions/", "notebooks/TEACHING.md")
+LEFT_OUT = ("notebooks/solutions/", "notebooks/TEACHING.md", "pgcourse/tools/site_source/")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # one time for all files: the same course gives the same bytes
 
 
@@ -35,7 +37,7 @@ def pack(out: Path = OUT, root: Path = ROOT) -> int:
     names = contents(root)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
         for name in names:
-            info = zipfile.ZipInfo(f"pgcourse-student/{name}", EPOCH)
+            info = zipfile.ZipInfo(f"pgcourse-student/{name.removeprefix(OWN)}", EPOCH)
             info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             file.writestr(info, (root / name).read_bytes())
     return len(names)
