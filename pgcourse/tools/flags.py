@@ -50,6 +50,9 @@ def parts(code: str, course: set[str]) -> Iterator[str]:
         elif isinstance(node, ast.Name):
             if node.id in CALLED - course or node.id.startswith("__"):
                 yield f"uses {node.id}"
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if node.name.startswith("__") and node.name not in HARMLESS:
+                yield f"defines {node.name}"
         elif isinstance(node, ast.Attribute):
             if node.attr.startswith("__") and node.attr not in HARMLESS:
                 yield f"uses {node.attr}"

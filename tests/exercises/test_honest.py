@@ -91,6 +91,8 @@ ATTACKS = {
     "exec('exercise = None')": "uses exec",
     "().__class__.__base__.__subclasses__()": "uses __subclasses__",
     "__builtins__": "uses __builtins__",
+    "class A:\n    def __reduce__(self):\n        return print, ()": "defines __reduce__",
+    "class A:\n    def __eq__(self, other):\n        return True": "defines __eq__",
 }
 
 
