@@ -1,9 +1,12 @@
+import base64
+import io
 import re
 
 import nbformat
+from PIL import Image
 
 from pgcourse.tools.page import page
-from pgcourse.tools.slides import CODE_LINES, deck, listing
+from pgcourse.tools.slides import MOST, WIDTH, deck, goals_of, slides_of
 
 TEXT = r"""Inline $\gamma \ge 0$ and a numbered one:
 
@@ -37,16 +40,44 @@ def test_a_deck_shows_listings_without_docstrings_and_loads_nothing():
         nbformat.v4.new_code_cell("print(7)", outputs=[printed]),
         nbformat.v4.new_markdown_cell("## 2. Exercises\n\nMany."),
     ]
-    html = deck(nbformat.v4.new_notebook(cells=cells), "04_toy")
+    (lecture,) = slides_of(nbformat.v4.new_notebook(cells=cells), {1: "do it"})
+    html = deck(lecture, "04_toy")
     shown = html.partition('<div class="slides">')[2]
     assert "Return x." not in shown and "show_source" not in shown and "import" not in shown
+    assert shown.count("Can you do it?") == 1
     assert "Many." not in shown and shown.count("<math") == 2
     assert 'src="http' not in html and "import mermaid" not in html
 
 
-def test_a_long_listing_is_cut_before_a_function():
-    functions = [f"def f{k}():\n" + "    pass\n" * 9 for k in range(5)]
-    found = list(listing("".join(functions)))
-    assert "\n".join(found).count("pass") == 45
-    for part in found:
-        assert part.startswith("def") and len(part.splitlines()) <= CODE_LINES
+def test_a_listing_is_never_cut_and_a_picture_fills_its_slide():
+    code = "def f():\n" + "    pass\n" * 35
+    out = nbformat.v4.new_output("display_data", {"text/markdown": f"```python\n{code}```"})
+    file = io.BytesIO()
+    Image.new("RGB", (200, 100)).save(file, "png")
+    png = base64.b64encode(file.getvalue()).decode()
+    picture = nbformat.v4.new_output("display_data", {"image/png": png})
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title\n\n" + "Words. " * 200),
+        nbformat.v4.new_code_cell("f", outputs=[out, picture]),
+    ]
+    (lecture,) = slides_of(nbformat.v4.new_notebook(cells=cells))
+    title, listed, drawn = lecture.cells
+    assert title.source.count("Words.") < 20  # the first sentences only
+    assert listed.source.count("pass") == 35 and 'class="long"' in listed.source
+    assert drawn.metadata.slideshow.slide_type == "subslide"
+    assert drawn.outputs[0].metadata["image/png"]["width"] == WIDTH
+
+
+def test_a_long_chapter_gives_lectures_of_90_minutes_cut_before_a_section():
+    cells = [nbformat.v4.new_markdown_cell(f"## {k}. S\n\nText.") for k in range(1, 101)]
+    lectures = slides_of(nbformat.v4.new_notebook(cells=cells))
+    assert [len(lecture.cells) for lecture in lectures] == [33, 34, 33]
+    assert all(len(lecture.cells) <= MOST for lecture in lectures)
+
+
+def test_the_goals_of_a_chapter_are_read_from_the_teachers_guide():
+    guide = "After chapter 03 a\n\n| section | goal |\n|---|---|\n| 1 | see |\n| 4, 5 | say |\n\n"
+    guide += "After chapter 07\n\n| section | goal |\n|---|---|\n| 11 to 13 | read |\n"
+    assert goals_of("03", guide) == {1: "see", 5: "say"}
+    assert goals_of("07", guide) == {13: "read"}
+    assert goals_of("99", guide) == {}

@@ -1,12 +1,13 @@
-"""Make a deck of slides of each chapter: `python -m pgcourse.tools.slides`, to build/slides/.
+"""Make decks of slides, one for each lesson of 90 minutes: `python -m pgcourse.tools.slides`.
 
-The decks come from the same notebooks and their stored outputs, by the rules in `slides_of`.
-They load nothing from another host.
+The decks come from the same notebooks and their stored outputs, by the rules in `slides_of`;
+the questions to the class are the goals in TEACHING.md. They load nothing from another host.
 """
 
 import argparse
 import base64
 import io
+import itertools
 import re
 import shutil
 import sys
@@ -25,9 +26,12 @@ from pgcourse.tools.course import NUMBERED, ROOT
 from pgcourse.tools.page import MathMLPages
 
 OUT = ROOT / "build" / "slides"
-HEIGHT, LINE, CODE_LINE, CODE_LINES = 640, 40, 23, 26  # of a slide, in pixels; and lines of code
-LEFT_OUT = ("Exercises", "References", "Seeds and hyper-parameters")
+GUIDE = ROOT / "notebooks" / "TEACHING.md"
+WIDTH, HEIGHT, LINE, ROW, CODE_LINE, CODE_LINES = 1170, 660, 38, 31, 23, 26  # pixels; lines
+MOST = 45  # slides for 90 minutes
+LEFT_OUT = ("Exercises", "References", "Seeds and hyper-parameters", "What next")
 DOCSTRING = re.compile(r'\n +"""(?:.*?)"""', re.DOTALL)
+SENTENCE = re.compile(r"(?<=[.?!])(?<!Eq\.)(?<!Eqs\.)(?<!al\.)(?<!Fig\.)(?<!p\.) (?=[A-Z*`$\[])")
 HIDE = {"tags": ["remove-input"]}
 STYLE = """<link rel="icon" href="data:,">
 <style>
@@ -37,12 +41,14 @@ STYLE = """<link rel="icon" href="data:,">
 .reveal .slides { text-align: left; }
 .reveal pre, .reveal .jp-RenderedText pre { font-size: 17px; line-height: 1.35; width: 100%;
   box-shadow: none; }
-.reveal .jp-RenderedImage img { zoom: 1.35; max-height: 380px; max-width: 100%; width: auto; }
+.reveal .jp-RenderedImage img { max-width: none; max-height: none; margin: 0; }
 .reveal table { font-size: 19px; }
 .reveal p, .reveal ul { margin: 0.5em 0; }
 .reveal .equation { display: flex; justify-content: space-between; font-size: 1.1em; }
 .reveal .equation math { margin: 0 auto; }
 .reveal .jp-Cell { padding: 0; }
+.reveal .long pre { font-size: 14px; line-height: 1.3; }
+.reveal .ask { border-left: 6px solid #0072b2; padding-left: 1em; margin-top: 1em; }
 </style>"""
 START = """<script src="reveal/dist/reveal.js"></script>
 <script>Reveal.initialize({width: 1280, height: 720, margin: 0.04, center: false,
@@ -56,84 +62,151 @@ class Piece(NamedTuple):
     cell: NotebookNode
     height: int
     section: bool = False  # begins a section
+    shrinks: bool = False  # a picture, which may be smaller to stay with the text above it
 
 
-def slides_of(notebook: NotebookNode) -> NotebookNode:
-    """Return the notebook as it is shown in a lecture.
+def slides_of(notebook: NotebookNode, goals: dict[int, str] | None = None) -> list[NotebookNode]:
+    """Return the notebook as it is shown in lectures: one notebook for each of them.
 
-    A section is a column of slides. Listings lose their docstrings; code that only draws a
-    picture is left out, and so are cells that show nothing. Slides are filled from the top.
+    A section is a column of slides and ends with a question to the class. Of a paragraph the
+    first sentence is shown. Listings lose their docstrings and are not cut; a picture is as
+    large as its slide allows. Code that only draws a picture is left out, and so are cells that
+    show nothing. A chapter with more slides than a lecture holds is cut before a section.
+
+    Args:
+        goals: for numbers of sections, what a reader can do after them.
     """
-    cells, used = [], 0
-    for cell, height, section in pieces(notebook):
+    cells, used = [], HEIGHT
+    for cell, height, section, shrinks in pieces(notebook, goals or {}):
+        if shrinks:
+            room = HEIGHT - used if used + 0.7 * height <= HEIGHT else HEIGHT
+            height = min(height, room)
+            width = (height - 20) / cell.metadata.pop("ratio")
+            cell.outputs[0]["metadata"] = {"image/png": {"width": round(width)}}
         fits = used + height <= HEIGHT and not section
         kind = "-" if fits else "slide" if section else "subslide"
         cell.metadata["slideshow"] = {"slide_type": kind}
         cells.append(cell)
         used = height + (used if fits else 0)
-    return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
+    kinds = [cell.metadata["slideshow"]["slide_type"] for cell in cells]
+    count = sum(kind != "-" for kind in kinds)
+    starts = [k for k, kind in enumerate(kinds) if kind == "slide"]
+    lectures = -(-count // MOST)
+    cuts = [0]
+    for lecture in range(1, lectures):
+        wanted = count * lecture / lectures
+        cuts.append(min(starts, key=lambda k: abs(sum(kind != "-" for kind in kinds[:k]) - wanted)))
+    return [
+        nbformat.v4.new_notebook(cells=cells[begin:end], metadata=notebook.metadata)
+        for begin, end in itertools.pairwise([*cuts, len(cells)])
+    ]
 
 
-def pieces(notebook: NotebookNode) -> Iterator[Piece]:
+def goals_of(chapter: str, guide: str) -> dict[int, str]:
+    """Return what a reader can do after each section, from the teacher's guide.
+
+    Args:
+        chapter: as "03".
+    """
+    table = guide.partition(f"After chapter {chapter}")[2].partition("\n\n\n")[0]
+    table = table.partition("After chapter")[0].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([\d, to]+) \| (.+) \|$", table, re.MULTILINE)
+    return {int(re.findall(r"\d+", sections)[-1]): goal for sections, goal in rows}
+
+
+def pieces(notebook: NotebookNode, goals: dict[int, str]) -> Iterator[Piece]:
     """Yield what is shown of a notebook."""
-    skipping = False
+    skipping, number = False, 0
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            if heading := re.match(r"##? (?:\d+\. )?(.+)", cell.source):
-                skipping = any(name in heading[1] for name in LEFT_OUT)
+            if heading := re.match(r"##? (?:(\d+)\. )?(.+)", cell.source):
+                yield from question(goals.get(number))
+                number = int(heading[1] or 0)
+                skipping = any(name in heading[2] for name in LEFT_OUT)
             if not skipping:
                 yield from prose(cell.source)
         elif not skipping:
-            for output in cell.outputs:
-                yield from shown(cell, output)
+            yield from shown(cell)
+
+
+def question(goal: str | None) -> Iterator[Piece]:
+    """Yield a slide for the class: can you do what this section was for?"""
+    if goal:
+        text = f'<div class="ask">\n\n**To the class.** Can you {goal}?\n\n</div>'
+        yield Piece(nbformat.v4.new_markdown_cell(text), 150 + LINE * (len(goal) // 80))
 
 
 def prose(text: str) -> Iterator[Piece]:
-    """Yield Markdown block by block; a heading stays with what follows it."""
-    blocks = re.split(r"\n\n+", text.strip())
+    """Yield Markdown block by block, paragraphs by their first sentence.
+
+    A heading stays with what follows it.
+    """
+    blocks = [shortened(block) for block in re.split(r"\n\n+", text.strip())]
     if blocks[0].startswith("#") and len(blocks) > 1:
         blocks[:2] = ["\n\n".join(blocks[:2])]
     for block in blocks:
-        lines = sum(1 + len(line) // 95 for line in block.splitlines() if line)
-        height = LINE * lines + 20 + 50 * block.count("$$") + 40 * block.startswith("#")
-        yield Piece(nbformat.v4.new_markdown_cell(block), height, block.startswith(("# ", "## ")))
+        yield Piece(
+            nbformat.v4.new_markdown_cell(block), tall(block), block.startswith(("# ", "## "))
+        )
 
 
-def shown(cell: NotebookNode, output: NotebookNode) -> Iterator[Piece]:
-    """Yield an output: a listing, a picture, or what a short cell printed, with the cell."""
-    data = output.get("data", {})
-    if "text/markdown" in data:
-        for piece in listing(re.sub(r"^```python\n|\n```$", "", data["text/markdown"])):
-            height = CODE_LINE * len(piece.splitlines()) + 40
-            yield Piece(nbformat.v4.new_markdown_cell(f"```python\n{piece}\n```"), height)
-    elif "image/png" in data:
-        picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-        height = min(513, round(1.35 * picture.height)) + 20
-        yield Piece(nbformat.v4.new_code_cell("", outputs=[output], metadata=HIDE), height)
-    elif output.output_type == "stream":
-        lines = len(cell.source.splitlines()) + len(output.text.splitlines())
+def tall(block: str) -> int:
+    """Return about how high a block of Markdown will be, in pixels."""
+    height = 20 + 40 * block.startswith("#")
+    for k, part in enumerate(block.split("$$")):
+        if k % 2:
+            height += 60 * (1 + part.count(r"\\"))
+        else:
+            row = ROW if part.startswith("|") else LINE
+            height += sum(row * (1 + len(line) // 90) for line in part.splitlines() if line)
+    return height
+
+
+def shortened(block: str) -> str:
+    """Return a paragraph's first sentence, or two if that is short; other blocks as they are."""
+    if "$$" in block or not re.match(r"\*\*|[\w$`]", block):
+        return block
+    sentences = SENTENCE.split(block)
+    short = sentences[0]
+    for sentence in sentences[1:]:
+        if len(short) > 90:
+            break
+        short += " " + sentence
+    return short
+
+
+def shown(cell: NotebookNode) -> Iterator[Piece]:
+    """Yield a cell's listings and pictures, and what a short cell printed, with the cell."""
+    printed = [output for output in cell.outputs if output.output_type == "stream"]
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "text/markdown" in data:
+            code = listing(re.sub(r"^```python\n|\n```$", "", data["text/markdown"]))
+            lines, text = len(code.splitlines()), f"```python\n{code}\n```"
+            if lines > CODE_LINES:
+                text = f'<div class="long">\n\n{text}\n\n</div>'
+            yield Piece(nbformat.v4.new_markdown_cell(text), min(HEIGHT, CODE_LINE * lines + 40))
+        elif "image/png" in data:
+            width, height = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size
+            ratio = height / width
+            made = nbformat.v4.new_code_cell("", outputs=[output], metadata=HIDE | {"ratio": ratio})
+            yield Piece(made, round(min(HEIGHT, WIDTH * ratio + 20)), shrinks=True)
+    if printed:
+        text = "".join(output.text for output in printed)
+        lines = len(cell.source.splitlines()) + len(text.splitlines())
         hide = CODE_LINE * lines + 60 > HEIGHT or len(cell.source.splitlines()) > 16
         source = "" if hide else cell.source
-        lines = len(source.splitlines()) + sum(
-            1 + len(line) // 110 for line in output.text.splitlines()
-        )
-        made = nbformat.v4.new_code_cell(source, outputs=[output], metadata=HIDE if hide else {})
+        lines = len(source.splitlines()) + sum(1 + len(line) // 110 for line in text.splitlines())
+        made = nbformat.v4.new_code_cell(
+            source, outputs=[nbformat.v4.new_output("stream", text=text)],
+            metadata=HIDE if hide else {},
+        )  # fmt: skip
         yield Piece(made, CODE_LINE * lines + 60)
 
 
-def listing(text: str) -> Iterator[str]:
-    """Yield a listing without its docstrings, in parts of at most CODE_LINES lines."""
-    lines = DOCSTRING.sub("", text).splitlines()
-    while len(lines) > CODE_LINES:  # cut before the last function that fits, if there is one
-        starts = [
-            k for k in range(5, CODE_LINES) if re.match(r" *(?:def|class|@|# pgcourse)", lines[k])
-        ]
-        cut = starts[-1] if starts else CODE_LINES
-        while cut > 5 and re.match(r" *(?:class|@|# pgcourse)", lines[cut - 1]):
-            cut -= 1  # what belongs to the next part
-        yield "\n".join(lines[:cut]).strip("\n")
-        lines = lines[cut:]
-    yield "\n".join(lines).strip("\n")
+def listing(text: str) -> str:
+    """Return a listing without its docstrings and empty lines at the ends."""
+    return DOCSTRING.sub("", text).strip("\n")
 
 
 class Deck(MathMLPages, SlidesExporter):
@@ -141,16 +214,14 @@ class Deck(MathMLPages, SlidesExporter):
 
 
 def deck(notebook: NotebookNode, title: str) -> str:
-    """Return the page of a chapter's slides; reveal.js is expected beside it, in reveal/."""
+    """Return the page of a lecture's slides; reveal.js is expected beside it, in reveal/."""
     config = Config()
     config.SlidesExporter.reveal_url_prefix = "reveal"
     config.SlidesExporter.reveal_theme = "white"
     config.TagRemovePreprocessor.remove_input_tags = {"remove-input"}
     config.TagRemovePreprocessor.enabled = True
     exporter = Deck(config=config, exclude_input_prompt=True, exclude_output_prompt=True)
-    html, _ = exporter.from_notebook_node(
-        slides_of(notebook), resources={"metadata": {"name": title}}
-    )
+    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     html = re.sub(r'<script[^>]*\bsrc="https?:[^>]*>\s*</script>', "", html)
     html = re.sub(r'<script type="module">.*?</script>', "", html, flags=re.DOTALL)
     html = html[: html.rindex("<script>\nrequire(")] + START
@@ -167,9 +238,10 @@ def build(out: Path = OUT) -> list[Path]:
         shutil.copy(reveal / "dist" / name, dist / name)
     made = []
     for path in sorted((ROOT / "notebooks").glob(NUMBERED)):
-        html = deck(nbformat.read(path, as_version=4), path.stem)
-        made.append(out / f"{path.stem}.html")
-        made[-1].write_text(html, encoding="utf-8")
+        goals = goals_of(path.stem[:2], GUIDE.read_text(encoding="utf-8"))
+        for k, lecture in enumerate(slides_of(nbformat.read(path, as_version=4), goals), start=1):
+            made.append(out / f"{path.stem}_{k}.html")
+            made[-1].write_text(deck(lecture, f"{path.stem}, part {k}"), encoding="utf-8")
     return made
 
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 from conftest import PYTHON, ROOT, SCREENSHOTS, SILENT, free_port, started
 
-NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LECTURES = [f"{path.stem}_{k}" for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+            for k in (1, 2)]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def decks():
     process.wait()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LECTURES)
 def test_nothing_runs_off_a_slide(watched, decks, name):
     found = watched(viewport={"width": 1280, "height": 720})
     page = found.page
@@ -56,4 +57,4 @@ def test_nothing_runs_off_a_slide(watched, decks, name):
     print(f"\n{name}: {slides} slides")
     assert off == [] and empty == []
     assert found.errors == [] and found.elsewhere == []
-    assert page.locator("math").count() > 20 and slides > 40
+    assert page.locator("math").count() > 10 and 25 <= slides <= 45
