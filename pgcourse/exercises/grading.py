@@ -88,9 +88,10 @@ def number(name: str, answer: Any) -> float:
     """Return an answer as a float; a hint if it is missing or no number."""
     expect(answer is not ... and answer is not None, f"{name} has no answer yet.")
     try:
-        # A tensor with a gradient gives a warning, and nbgrader takes warnings for failures.
-        return float(answer.detach() if isinstance(answer, torch.Tensor) else answer)
-    except (TypeError, ValueError):
+        if isinstance(answer, str):
+            raise TypeError
+        return float(answer.item() if isinstance(answer, torch.Tensor | np.ndarray) else answer)
+    except (TypeError, ValueError, RuntimeError):
         expect(False, f"{name} should be a number; got {answer!r}.")
         raise
 
@@ -120,7 +121,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, torch.nn.Module):
         return same(a.state_dict(), b.state_dict())
     if isinstance(a, dict):
-        return all(same(a[key], b[key]) for key in a)
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     return not isinstance(a, int | float | str | bool) or a == b

@@ -1,12 +1,12 @@
 """Checks of the exercises of chapter 08 on goals and hindsight; the others have two files more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import numpy as np
 
-from pgcourse.exercises.ddpg_kit import array, close
-from pgcourse.exercises.grading import call, expect, lock, number, right
+from pgcourse.exercises.ddpg_kit import array, attempt, close
+from pgcourse.exercises.grading import call, expect, fresh, lock, number, right, same
 from pgcourse.exercises.her_agent import car_rows as car_rows
 from pgcourse.exercises.her_agent import check_actor_loss as check_actor_loss
 from pgcourse.exercises.her_agent import check_filtered_share as check_filtered_share
@@ -21,7 +21,7 @@ def check_two_goals(wanted: Any, hindsight: Any, allowed: Any) -> None:
     """Grade the rewards of four steps for two goals, and the steps that may draw the second."""
     for name, answer in (("wanted", wanted), ("hindsight", hindsight), ("allowed", allowed)):
         expect(answer is not ... and answer is not None, f"{name} has no answer yet.")
-        listed = isinstance(answer, list | tuple | range | set)
+        listed = isinstance(answer, Sequence | Set) and not isinstance(answer, str)
         expect(listed or getattr(answer, "ndim", 0) == 1, f"{name} should be a list.")
     rewards = []
     for name, answer in (("wanted", wanted), ("hindsight", hindsight)):
@@ -60,6 +60,7 @@ def check_chance(chance: Any, expected: Any, bound: Any) -> None:
         not near(chance, 2 * p) and not near(chance, p / 2),
         "Six bits have to agree, not five or seven: a flip leaves each as likely to agree before.",
     )
+    expect(not near(chance, 0.016), "That is rounded: give three significant digits, or more.")
     expect(near(chance, p), f"Each bit agrees with chance 1/2, all 6 together; yours {chance:g}.")
     expect(not near(expected, p), "That is one step; an episode has 6 of them.")
     expect(
@@ -87,8 +88,9 @@ def check_chance(chance: Any, expected: Any, bound: Any) -> None:
 
 def check_future_index(answer: Callable) -> None:
     """Grade draws of the index of a later place."""
-    pairs = [(t, n) for n in (5, 2, 1) for t in range(n)]
-    step, length = (np.repeat(column, 1_000) for column in np.array(pairs).T)
+    pairs = [(t, n) for n in (6, 2, 1) for t in range(n)]
+    step, length = (np.repeat(column, 4_000) for column in np.array(pairs).T)
+    seed, shared = fresh().integers(1_000_000), np.random.get_state()
     index = call(answer, step, length, np.random.default_rng(0))
     found = array("future_index", index, step.shape)
     expect(np.array_equal(found, np.round(found)), "An index is a whole number.")
@@ -98,9 +100,10 @@ def check_future_index(answer: Callable) -> None:
         not (found == length).all(),
         "Yours always takes the last place: that is the strategy `final`.",
     )
-    past = [f"Step {t} of {n} got place {k:g}"
-            for t, n, k in zip(step, length, found, strict=True) if k < t]  # fmt: skip
-    expect(not past, f"{past[0]}: that is before the step." if past else "")
+    k = np.argmax(found < step)
+    expect(found[k] >= step[k],
+           f"Step {step[k]} of {length[k]} got place {found[k]:g}: that is before the step."
+           )  # fmt: skip
     for t, n in pairs:
         drawn = found[(step == t) & (length == n)]
         where = f"Step {t} of {n}"
@@ -108,19 +111,41 @@ def check_future_index(answer: Callable) -> None:
         expect(drawn.max() <= n, f"{where} got place {drawn.max():g}: the last place is {n}.")
         counts = [int((drawn == k).sum()) for k in range(t + 1, n + 1)]
         expect(
-            n == t + 1 or max(counts) < 1_000,
-            f"{where}: all 1,000 rows got the same place. Each row has its own draw.",
+            n == t + 1 or max(counts) < len(drawn),
+            f"{where}: all {len(drawn):,} rows got the same place. Each row has its own draw.",
         )
         expect(counts[0] > 0, f"{where} never gets place {t + 1}, the one that it reaches itself.")
         expect(counts[-1] > 0, f"{where} never gets place {n}, the last one of its episode.")
-        expect(min(counts) > 0.68 * max(counts), f"{where}: the draws are uneven, {counts}.")
-    again = call(answer, step, length, np.random.default_rng(0))
-    other = call(answer, step, length, np.random.default_rng(1))
+        # Of right answers one in a billion has a larger chi-squared.
+        expect(np.var(counts) / np.mean(counts) * len(counts) < 50,
+               f"{where}: the draws are uneven, {counts}.")  # fmt: skip
+        neighbours = set(zip(drawn[::2], drawn[1::2], strict=True))
+        expect(len(neighbours) == len(counts) ** 2,
+               f"{where}: a row's place follows from its neighbour's. Each row has its own draw."
+               )  # fmt: skip
+    few = step[::40], length[::40]
+    drawn = [array("future_index", call(answer, *few, np.random.default_rng(s)), few[0].shape)
+             for s in (seed, seed, seed + 1)]  # fmt: skip
     expect(
-        np.array_equal(again, index) and not np.array_equal(other, index),
+        np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[0], drawn[2]),
         "Draw with the rng that you are given, so that a run can be repeated.",
     )
+    expect(same(np.random.get_state(), shared),
+           "Yours sets the stream that all of NumPy shares: draw with rng itself.")  # fmt: skip
+    rng, one = np.random.default_rng(seed), (np.array([0]), np.array([2]))
+    drawn = [array("future_index", attempt("future_index", answer, *one, rng), (1,))[0]
+             for _ in range(60)]  # fmt: skip
+    expect(len(set(drawn)) == 2, f"60 batches of one row with the same rng all got {drawn[0]:g}: "
+           "draw anew at each call, however few rows it has.")  # fmt: skip
     right("From the place that the step reaches to the last one, each as likely.")
+
+
+def five(answer: Callable, *arguments: Any) -> tuple | list:
+    """Return the five parts of a learner's batch; a hint if they are not five."""
+    found = call(answer, *arguments)
+    expect(isinstance(found, tuple | list) and len(found) == 5,
+           "Return (obs, action, reward, next_obs, terminated).")  # fmt: skip
+    return found
 
 
 def check_hindsight_batch(answer: Callable) -> None:
@@ -135,14 +160,12 @@ def check_hindsight_batch(answer: Callable) -> None:
     goal = np.where(later[:, None] < 0, episode["goal"], reached[later])
 
     def sparse(achieved: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        return np.where(np.all(np.asarray(achieved) == goal, axis=-1), 0.0, -1.0)
+        return np.where(np.all(np.asarray(achieved) == np.asarray(goal), axis=-1), 0.0, -1.0)
 
     def dense(achieved: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        return -np.abs(2 * np.asarray(achieved) - goal).sum(axis=-1)  # its arguments differ
+        return np.abs(2 * np.asarray(achieved) - np.asarray(goal)).sum(axis=-1)  # they differ
 
-    found = call(answer, episode, step, later, sparse)
-    expect(isinstance(found, tuple | list) and len(found) == 5,
-           "Return (obs, action, reward, next_obs, terminated).")  # fmt: skip
+    found = five(answer, episode, step, later, sparse)
     shapes = {"obs": (8, 5), "action": (8, 2), "reward": (8,), "next_obs": (8, 5),
               "terminated": (8,)}  # fmt: skip
     row = {name: array(name, part, shapes[name])
@@ -171,12 +194,40 @@ def check_hindsight_batch(answer: Callable) -> None:
     expect(not close(row["terminated"], wanted == 0),
            "Reaching the goal ends no episode here: terminated is 0 in every row.")  # fmt: skip
     expect(close(row["terminated"], 0), "No row ends: terminated is 0 in every row.")
-    found = array("reward", call(answer, episode, step, later, dense)[2], (8,))
+    episode["reward"] = dense(reached[1:], episode["goal"])
+    found = array("reward", five(answer, episode, step, later, dense)[2], (8,))
     expect(not close(found, dense(goal, reached[step + 1])),
            "reward_fn takes the place that was reached first, then the goal.")  # fmt: skip
     expect(close(found, dense(reached[step + 1], goal)),
            "With another reward_fn your rewards are wrong: ask reward_fn.")  # fmt: skip
+    check_sizes(answer, dense)
     right("One goal for the whole row: in obs, in next_obs, and in the reward.")
+
+
+def check_sizes(answer: Callable, reward_fn: Callable) -> None:
+    """Grade relabelled batches of other sizes: 40 rows and one, a longer episode, more numbers."""
+    rng = fresh()
+    obs, achieved = rng.normal(size=(12, 4)), rng.normal(size=(12, 3))
+    goal, action = rng.normal(size=3), rng.normal(size=(11, 1))
+    episode = {"obs": obs, "achieved": achieved, "action": action, "goal": goal,
+               "reward": reward_fn(achieved[1:], goal)}  # fmt: skip
+    for n in (40, 1):
+        step, later = rng.integers(11, size=n), rng.integers(-1, 12, n)
+        step[-1], later[-1] = 10, 0
+        goals = np.where(later[:, None] < 0, goal, achieved[later])
+        wanted = {
+            "obs": np.hstack([obs[step], goals]), "action": action[step],
+            "reward": reward_fn(achieved[step + 1], goals),
+            "next_obs": np.hstack([obs[step + 1], goals]), "terminated": np.zeros(n),
+        }  # fmt: skip
+        found = five(answer, episode, step, later, reward_fn)
+        for (name, part), given in zip(wanted.items(), found, strict=True):
+            given = array(name, given, part.shape)
+            expect(close(given[later != 0], part[later != 0]),
+                   f"With other numbers and sizes your {name} is wrong: use the arguments."
+                   )  # fmt: skip
+            expect(close(given, part),
+                   f"{name} is wrong for later = 0: only -1 keeps the goal.")  # fmt: skip
 
 
 lock()

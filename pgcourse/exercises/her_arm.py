@@ -1,12 +1,12 @@
 """Checks of chapter 08's exercises on the arm: resets from demonstrations, and a teacher."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 import numpy as np
 
 from pgcourse.exercises.ddpg_kit import array, attempt, close
-from pgcourse.exercises.grading import call, expect, right
+from pgcourse.exercises.grading import call, expect, fresh, right, same
 
 # 6: resets.
 
@@ -24,7 +24,7 @@ def indices(name: str, answer: Any, most: int) -> np.ndarray:
     """Return an answer as integers below `most`, (n,); a hint if it is something else."""
     expect(np.iterable(answer) and hasattr(answer, "__len__"),
            f"{name} should return an array of indices; got {answer!r}.")  # fmt: skip
-    answer = sorted(answer) if isinstance(answer, set) else answer
+    answer = sorted(answer) if isinstance(answer, Set) else answer
     pair = isinstance(answer, tuple) and len(answer) == 1 and np.ndim(answer[0]) == 1
     expect(not pair, f"{name} returns a tuple with an array in it: take its first part, [0].")
     kind = str(getattr(answer, "dtype", type(answer[0]) if len(answer) else int))
@@ -34,6 +34,11 @@ def indices(name: str, answer: Any, most: int) -> np.ndarray:
     expect(bool(((found >= 0) & (found < most)).all()),
            f"{name} returns an index that is no state: they go from 0 to {most - 1}.")  # fmt: skip
     return found.astype(int)
+
+
+def distant(achieved: np.ndarray, episode: np.ndarray, goals: np.ndarray, gap: float) -> np.ndarray:
+    """Return the indices of the states that are farther than `gap` from their goal."""
+    return np.flatnonzero(np.linalg.norm(achieved - goals[episode], axis=1) > gap)
 
 
 def check_resets(unsolved: Callable, draw_starts: Callable) -> None:
@@ -60,19 +65,31 @@ def check_resets(unsolved: Callable, draw_starts: Callable) -> None:
            "start there teaches something.")  # fmt: skip
     wanted = np.flatnonzero(~met).tolist()
     expect(sorted(found) == wanted, f"It should be {wanted}; yours is {sorted(found)}.")
-    for tolerance, wanted in ((0.0, n - 1), (0.1875, n - 3), (9.0, 0)):
+    for tolerance in (0.0, 0.1875, 9.0):
         found = call(unsolved, achieved, episode, goals, tolerance)
+        found = sorted(indices("unsolved", found, n).tolist())
+        wanted = distant(achieved, episode, goals, tolerance)
         expect(
-            len(found) == wanted,
-            f"With tolerance {tolerance:g} {wanted} states remain; yours {len(found)}.",
+            found == wanted.tolist(),
+            f"With tolerance {tolerance:g} {len(wanted)} states remain; yours are {found}.",
         )
+    rng = fresh()  # whole numbers, so that no distance is close to the tolerance
+    places, aims = rng.integers(-9, 10, (60, 3)) * 1.0, rng.integers(-9, 10, (5, 3)) * 1.0
+    mixed = places, rng.permutation(60) % 5, aims, 12.5
+    found, wanted = indices("unsolved", call(unsolved, *mixed), 60), distant(*mixed)
+    expect(sorted(found.tolist()) == wanted.tolist(),
+           "With other states yours are wrong: 60 of 5 episodes in any order, with 3 numbers each."
+           )  # fmt: skip
     check_draws(draw_starts, given, met, episode)
+    found = indices("draw_starts", call(draw_starts, *mixed, 2_000, rng), 60)
+    expect(sorted(set(found.tolist())) == wanted.tolist(),
+           "With other states and another tolerance draw_starts draws the wrong ones.")  # fmt: skip
     right("Each start has something left to do, and none is drawn more often than another.")
 
 
 def check_draws(answer: Callable, given: tuple, met: np.ndarray, episode: np.ndarray) -> None:
     """Grade draws among the states whose goal is not met."""
-    n, many = len(met), 9_000
+    n, many, seed, shared = len(met), 9_000, fresh().integers(1_000_000), np.random.get_state()
 
     def draw(k: int, seed: int) -> np.ndarray:
         try:
@@ -86,8 +103,8 @@ def check_draws(answer: Callable, given: tuple, met: np.ndarray, episode: np.nda
         return found
 
     for k in (1, 4):
-        draw(k, 0)
-    drawn = draw(many, 0)
+        draw(k, seed)
+    drawn = draw(many, seed)
     counts = np.bincount(drawn, minlength=n)
     expect(not counts[met].any(), "draw_starts draws states whose goal is met already.")
     expect((counts > 0).sum() > 1, "All draws are the same state: draw anew for each.")
@@ -101,8 +118,19 @@ def check_draws(answer: Callable, given: tuple, met: np.ndarray, episode: np.nda
     even = many / (~met).sum()
     expect(bool((abs(counts[~met] / even - 1) < 0.15).all()),
            f"The draws are uneven: {counts[~met].tolist()} for the states not met.")  # fmt: skip
-    expect(np.array_equal(draw(many, 0), drawn) and not np.array_equal(draw(many, 1), drawn),
+    expect(np.array_equal(draw(99, seed), draw(99, seed))
+           and not np.array_equal(draw(99, seed), draw(99, seed + 1)),
            "Draw with the rng that you are given, so that a run can be repeated.")  # fmt: skip
+    expect(same(np.random.get_state(), shared),
+           "Yours sets the stream that all of NumPy shares: draw with rng itself.")  # fmt: skip
+    rng = np.random.default_rng(seed)
+    fours = [indices("draw_starts", attempt("draw_starts", answer, *given, 4, rng), n).tolist()
+             for _ in range(60)]  # fmt: skip
+    expect(any(four != fours[0] for four in fours),
+           "Asked 60 times with the same rng, draw_starts draws the same: draw from rng itself."
+           )  # fmt: skip
+    expect(any(len(set(four)) < 4 for four in fours),
+           "No state comes twice in 60 draws of four: draw with replacement.")  # fmt: skip
 
 
 # 9: a teacher.
@@ -123,13 +151,24 @@ def starts(rng: np.random.Generator, case: str, number: int = 6) -> list[np.ndar
     return found
 
 
-def episode(teacher: Callable, move: Callable, obs: np.ndarray, bump: Any = None) -> list:
+def glide(obs: np.ndarray, action: np.ndarray) -> np.ndarray:
+    """Return the next obs as the task's own `move` does, which an answer may have replaced."""
+    hand, velocity, fingers, box, goal = np.split(obs, [2, 4, 5, 7])
+    velocity = 0.98 * velocity + 0.02 * np.clip(action[:2], -1.0, 1.0)
+    held = action[2] > 0 and np.linalg.norm(box - hand) < 0.05 and fingers[0] > 0
+    fingers = 0.5 if held else float(action[2] <= 0)
+    return np.concatenate([hand + velocity, velocity, [fingers], box + velocity * held, goal])
+
+
+def episode(teacher: Callable, obs: np.ndarray, bump: Any = None) -> list:
     """Return the pairs (obs, action) of one episode, the last obs with None."""
     found = []
     for step in range(STEPS + (0 if bump is None else BUMP)):
         if step == BUMP and bump is not None:
             obs = np.concatenate([obs[:5], bump, obs[7:]])
-        action = attempt("teacher", teacher, obs.copy())
+        given = obs.copy()
+        action = attempt("teacher", teacher, given)
+        expect(np.array_equal(given, obs), "teacher changes its obs; work on a copy.")
         expect(action is not None and action is not ..., "teacher returns nothing yet.")
         action = array("teacher", action, (3,))
         expect(np.isfinite(action).all(), f"Your action is {action}.")
@@ -137,7 +176,7 @@ def episode(teacher: Callable, move: Callable, obs: np.ndarray, bump: Any = None
             np.abs(action).max() <= 1 + 1e-6, f"Actions lie in [-1, 1]; yours is {action}: clip it."
         )
         found.append((obs, action))
-        obs = move(obs, action)
+        obs = glide(obs, action)
     return [*found, (obs, None)]
 
 
@@ -164,17 +203,24 @@ def reason(path: list) -> str:
 
 def check_teacher(teacher: Callable, move: Callable) -> None:
     """Grade a teacher without a memory, by its success on hidden starts."""
-    rng = np.random.default_rng(8)
+    rng = np.random.default_rng(8)  # a draw of its own would make the marks a matter of luck
     cases = {
         "open": "The hand starts open", "closed": "The hand starts at the box, closed",
         "held": "The box is held at the start", "bump": "The box is moved after 40 steps",
     }  # fmt: skip
     for case, name in cases.items():
         paths = [
-            episode(teacher, move, obs, rng.random(2) if case == "bump" else None)
+            episode(teacher, obs, rng.random(2) if case == "bump" else None)
             for obs in starts(rng, case)
         ]
         if case == "open":
+            expect(
+                all(
+                    close(array("move", attempt("move", move, *row), (9,)), glide(*row))
+                    for row in paths[0][:-1]
+                ),
+                "move is not that of the task any more. Run its cell again; call nothing else so.",
+            )
             rows = [row for path in paths[:3] for row in path[:-1]]
             again = [attempt("teacher", teacher, rows[k][0].copy()) for k in range(len(rows))[::-1]]
             expect(

@@ -99,20 +99,20 @@ class NeverStopped(Clone):
 
 
 @cache
-def demonstrations(seed: int) -> list[tuple]:
+def demonstrations(seed: int, episodes: int = DEMOS) -> list[tuple]:
     """Return the teacher's transitions for one seed's agents."""
     import_robotics()
-    return record_demos(pick_and_place, PICK_AND_PLACE, DEMOS, 1_000 * (seed + 1))
+    return record_demos(pick_and_place, PICK_AND_PLACE, episodes, 1_000 * (seed + 1))
 
 
-def make(arm: str, seed: int) -> HERAgent | Clone:
-    """Return a new agent of an arm, or a new clone."""
+def make(arm: str, seed: int, episodes: int = DEMOS) -> HERAgent | Clone:
+    """Return a new agent of an arm, or a new clone, with a teacher's episodes."""
     if arm not in ARM_KINDS:
         kind, _, bits = arm.removesuffix(" bits").rpartition(", ")
         env, settings = register_bit_flip(int(bits)), BIT_AGENT | BIT_KINDS[kind]
         return HERAgent(env, BIT_EPISODES, seed=seed, **settings)
     settings = {"demo_batch_size": 128} | ARM_KINDS[arm][1]
-    demo = demonstrations(seed)
+    demo = demonstrations(seed, episodes)
     if arm in CLONES:
         return (Clone if arm == "clone" else NeverStopped)(
             demo, PICK_AND_PLACE, seed, hidden=(256, 256)

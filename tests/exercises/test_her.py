@@ -1,7 +1,10 @@
 """Chapter 08's checks: right answers are accepted, wrong ones get the hint that fits."""
 
+import copy
+import functools
 import json
 import math
+from collections import deque
 
 import numpy as np
 import pytest
@@ -41,6 +44,7 @@ for k, values in enumerate([
     (FAILED, SEEN, [0, 1, 2]), (np.full(4, -1.0), np.array(SEEN), range(3)),
     (torch.tensor(FAILED), (0.0, -1.0, 0.0, -1.0), {2, 1, 0}),
     ([np.float32(-1)] * 4, torch.tensor(SEEN).double(), torch.arange(3)),
+    (deque(FAILED), SEEN, frozenset(range(3))), (FAILED, SEEN, dict.fromkeys(range(3)).keys()),
 ]):  # fmt: skip
     RIGHT.append((her.check_two_goals, values, f"way{k}"))
 for values, hint in [
@@ -55,6 +59,7 @@ for values, hint in [
     ((FAILED, SEEN, np.array([1, 1, 1, 0]) > 0), "not True or False"),
     ((FAILED, SEEN, [0.5, 1, 2]), "counted from 0"), ((FAILED, SEEN, ["a"]), "be a number"),
     ((FAILED, SEEN, [[0], [1, 2]]), "be a number"), ((FAILED, [[0], [1, 2]], [0]), "shape"),
+    ((FAILED, SEEN, "012"), "a list"), ((FAILED, [0, math.nan, 0, -1], [0]), "-1 or 0"),
     ((FAILED, SEEN, [0, 1, 1]), "counted from 0"), (({-1}, SEEN, [0]), "shape"),
 ]:  # fmt: skip
     WRONG.append((her.check_two_goals, values, hint, str(values)))
@@ -66,8 +71,9 @@ for values, hint in [
     ((1 / 12, 0.5, -50), "chances multiply"), ((1 / 6, 1, -50), "flip a certain"),
     ((1 / 36, 1 / 6, -50), "not 6²"), ((64, 1, -50), "probability"),
     ((1 / 32, 6 / 32, -50), "not five or seven"), ((1 / 128, 6 / 128, -50), "not five or seven"),
-    ((0.016, 6 * P, -50), "chance 1/2"), ((0.0, 6 * P, -50), "chance 1/2"),
-    ((1e-4, 1, -50), "chance 1/2"), ((P, P, -50), "one step"), ((P, 64, -50), "far below 1"),
+    ((0.016, 6 * P, -50), "rounded"), ((1 / 63, 6 * P, -50), "chance 1/2"),
+    ((0.0, 6 * P, -50), "chance 1/2"), ((1e-4, 1, -50), "chance 1/2"),
+    ((P, P, -50), "one step"), ((P, 64, -50), "far below 1"),
     ((P, 1 - (1 - P) ** 6, -50), "however often"), ((P, 7 * P, -50), "start earns nothing"),
     ((P, 5 * P, -50), "add up"), ((P, 0.09, -50), "add up|however often"),
     ((P, 6 * P, 50), "negative"), ((P, 6 * P, -1 / 0.98), "by γ"),
@@ -79,9 +85,9 @@ for values, hint in [
     WRONG.append((her.check_chance, values, hint, str(values)))
 
 # The actor's loss by hand, from the table of the notebook.
-QS = torch.tensor([-10.0, -8, -6, -4, -2])
+QS = torch.tensor([-10.0, -8, -5, -4, -3])
 PI = torch.tensor([[1.0, 0], [0, 1], [0.5, 0.5], [0.5, 0], [-0.5, 0]])
-SHOWN, MASK = torch.tensor([[-0.5, -0.5], [0.5, 1], [1, 0.5]]), torch.tensor([1.0, 1, 0])
+SHOWN, MASK = torch.tensor([[-0.5, -0.5], [0.5, 0.5], [1, 1]]), torch.tensor([1.0, 1, 0])
 SQUARES, FAR = (PI**2).sum(dim=1), ((PI[2:] - SHOWN) ** 2).sum(dim=1)
 TERMS = {
     "value": 0.1 * actor_loss(QS), "penalty": 0.1 * 3 * (PI**2).mean(),
@@ -89,7 +95,7 @@ TERMS = {
 }  # fmt: skip
 SUM = sum(TERMS.values())
 RIGHT.append((her.check_actor_loss, (*TERMS.values(), SUM), "the_modules"))
-RIGHT.append((her.check_actor_loss, (0.6, np.float32(0.09), 0.3, 0.99), "numbers"))
+RIGHT.append((her.check_actor_loss, (0.6, np.float32(0.09), 0.225, 0.915), "numbers"))
 NO_LAMBDA = {name: 10 * TERMS[name] for name in ("value", "penalty")}
 for name, slip, hint in [
     ("value", -TERMS["value"], "the sign"), ("value", NO_LAMBDA["value"], "λ1 is missing"),
@@ -109,13 +115,15 @@ for name, slip, hint in [
     ("cloning", 0.3 * FAR.mean(), "adds nothing"),
     ("cloning", 0.3 * ((1 - MASK) * FAR).mean(), "upside down"),
     ("cloning", 0.15 * (MASK * FAR).mean(), "only the penalty"),
-    ("cloning", (MASK * FAR).mean(), "λ2 is missing"), ("cloning", 0.1, "not λ1"),
+    ("cloning", (MASK * FAR).mean(), "λ2 is missing"), ("cloning", 0.1 * 0.75, "not λ1"),
     ("cloning", 0.1 * TERMS["cloning"], "λ1 does not"),
+    ("cloning", 0.3 * (MASK * (PI[2:] - SHOWN).abs().sum(dim=1)).mean(), "square each"),
+    ("value", 0.1 * -QS[2], "yours is|five rows"),
     ("cloning", 0.3 * (MASK * FAR.sqrt()).mean(), "no root"), ("cloning", 2.0, "divided by N_D"),
-    ("loss", SUM - 2 * TERMS["cloning"], "not subtracted"), ("loss", 0.51 + 0.3, "your three"),
+    ("loss", SUM - 2 * TERMS["cloning"], "not subtracted"), ("loss", 0.51 + 0.225, "not subtracted"),
     ("loss", SUM - 2 * TERMS["penalty"], "your three|not subtracted"),
     ("loss", TERMS["value"] - TERMS["penalty"], "not subtracted|your three"),
-    ("loss", 0.1 * (0.6 + 0.09) + 0.3 * 0.3, "again"), ("loss", 0.69, "your three"),
+    ("loss", 0.1 * (0.6 + 0.09) + 0.3 * 0.225, "again"), ("loss", 0.69, "your three"),
     ("loss", None, "loss has no answer"),
 ]:  # fmt: skip
     answers = TERMS | {"loss": SUM} | {name: slip}
@@ -229,6 +237,74 @@ def leaves_the_end_out(step, length, rng):
     return rng.integers(step + 1, length)
 
 
+@wrong(her.check_future_index, "follows from its neighbour's")
+def in_turn(step, length, rng):
+    return step + 1 + (np.arange(len(step)) + rng.integers(1_000)) % (length - step)
+
+
+@wrong(her.check_future_index, "follows from its neighbour's")
+def two_at_a_time(step, length, rng):
+    drawn = np.repeat(rng.random(len(step) // 2 + 1), 2)[: len(step)]
+    return step + 1 + np.floor(drawn * (length - step)).astype(int)
+
+
+@wrong(her.check_future_index, "one row")
+def shuffled_shares(step, length, rng):
+    return step + 1 + rng.permutation(len(step)) * (length - step) // len(step)
+
+
+@wrong(her.check_future_index, "one row")
+def from_a_copy(step, length, rng):
+    return by_bounds(step, length, copy.deepcopy(rng))
+
+
+@wrong(her.check_future_index, "one row")
+def only_at_first(step, length, rng, calls=deque()):  # noqa: B006
+    calls.append(0)
+    return by_bounds(step, length, rng) if len(calls) < 5 else length.copy()
+
+
+@wrong(her.check_future_index, "shape")
+def squeezed(step, length, rng):
+    return np.squeeze(by_bounds(step, length, rng))
+
+
+@wrong(her.check_future_index, "all of NumPy shares")
+def sets_the_shared_stream(step, length, rng):
+    np.random.seed(rng.integers(2**31))
+    return np.random.randint(step + 1, length + 1)
+
+
+@wrong(her.check_future_index, "place 6, the last one")
+def five_at_most(step, length, rng):
+    return rng.integers(step + 1, np.maximum(np.minimum(length, 5), step + 1) + 1)
+
+
+@wrong(her.check_future_index, "uneven")
+def slightly_more_of_the_last(step, length, rng):
+    drawn = step + 1 + np.floor(rng.random(len(step)) * (length - step + 0.3)).astype(int)
+    return np.minimum(drawn, length)
+
+
+@right(her.check_future_index)
+def from_a_child(step, length, rng):
+    return rng.spawn(1)[0].integers(step + 1, length, endpoint=True)
+
+
+@right(her.check_future_index)
+def drawn_until_it_fits(step, length, rng):
+    found = np.zeros_like(step)
+    while (bad := (found <= step) | (found > length)).any():
+        found[bad] = rng.integers(1, length.max() + 1, bad.sum())
+    return found
+
+
+@right(her.check_future_index)
+@functools.wraps(by_bounds)
+def decorated_tuple(*arguments):
+    return tuple(np.vectorize(lambda t, n, rng: rng.integers(t + 1, n + 1))(*arguments))
+
+
 # The filter.
 @right(her.check_filtered_share)
 def by_the_module(critic, actor, obs, demo_action):
@@ -249,6 +325,21 @@ def row_after_row(critic, actor, obs, demo_action):
 def in_numpy(critic, actor, obs, demo_action):
     passes = critic(obs, demo_action).numpy() > critic(obs, actor(obs)).numpy()
     return passes, np.mean(passes, dtype=np.float32)
+
+
+@right(her.check_filtered_share)
+def in_float64(critic, actor, obs, demo_action):
+    obs, demo_action = obs.double(), demo_action.double()
+    mask = (critic(obs, demo_action) - critic(obs, actor(obs))).sign().clamp(min=0)
+    return torch.tensor(mask), torch.tensor(mask.mean())  # which warns
+
+
+@right(her.check_filtered_share)
+@torch.no_grad()
+def both_at_once(critic, actor, obs, demo_action):
+    values = critic(torch.cat([obs, obs]), torch.cat([demo_action, actor(obs)]))
+    mask = torch.gt(*values.chunk(2))
+    return tuple(mask.tolist()), sum(mask) / len(mask)
 
 
 def filter_by(rule, share=lambda mask: mask.float().mean()):
@@ -292,6 +383,17 @@ for answer, hint, name in [
     (lambda c, a, obs, shown: by_the_module(c, a, obs.mul_(1), shown.add_(1)), "changes its arg",
      "in_place"),
     (lambda c, a, obs, shown: None, "returns nothing yet", "untouched"),
+    (filter_by(lambda demo, own: demo > own, lambda mask: mask.sum() / 9), "sizes your share", "9"),
+    (filter_by(lambda demo, own: demo > own, lambda mask: mask.sum() / max(9, len(mask))),
+     "one row, your share", "9_or_more"),
+    (filter_by(lambda demo, own: (demo > own).squeeze()), r"shape \(1,\)", "squeezed"),
+    (filter_by(lambda demo, own: demo - own > 1e-3), "other sizes your mask", "margin"),
+    (filter_by(lambda demo, own: demo > own + 0.01 * own.abs()), "other sizes your mask", "1%"),
+    (lambda c, a, obs, shown: by_the_module(c, a, obs[:9], shown[:9]), r"shape \(200,\)", "9_rows"),
+    (lambda c, a, obs, shown: by_the_module(c, a, obs, shown[:, :1]), "other sizes", "1_number"),
+    (lambda c, a, obs, shown: by_the_module(c, a, obs[:, :2], shown), "raised", "2_columns"),
+    (lambda c, a, obs, shown: by_the_module(c, lambda o: a(o).clamp(-1, 1), obs, shown),
+     "other sizes", "clamped"),
 ]:  # fmt: skip
     WRONG.append((her.check_filtered_share, (answer,), hint, name))
 
@@ -337,9 +439,36 @@ def tensor_draws(achieved, episode, goals, tolerance, k, rng):
     return torch.tensor(drawn(achieved, episode, goals, tolerance, k, rng))
 
 
+def in_float32(achieved, episode, goals, tolerance):
+    gap = (achieved - goals[episode]).astype(np.float32)
+    return np.flatnonzero((gap**2).sum(axis=1) > tolerance**2).astype(np.uint8)
+
+
+def by_weights(achieved, episode, goals, tolerance, k, rng):
+    weights = 1.0 * (norm(achieved - goals[episode]) > tolerance)
+    return rng.choice(len(achieved), k, p=weights / weights.sum())
+
+
+def until_enough(achieved, episode, goals, tolerance, k, rng):
+    found = []
+    while len(found) < k:
+        row = int(rng.integers(len(achieved)))
+        if math.dist(achieved[row], goals[episode[row]]) > tolerance:
+            found.append(row)
+    return tuple(found)
+
+
+def sorted_draws(achieved, episode, goals, tolerance, k, rng):
+    return sorted(drawn(achieved, episode, goals, tolerance, k, rng))
+
+
 for pair, name in [((unmet, drawn), "numpy"), ((looped, one_by_one), "loops"),
                    ((in_tensors_of_states, tensor_draws), "tensors"),
-                   ((as_a_set, drawn), "set")]:  # fmt: skip
+                   ((as_a_set, drawn), "set"),
+                   ((lambda *given: frozenset(looped(*given)), until_enough), "frozenset"),
+                   ((lambda *given: tuple(looped(*given)), sorted_draws), "sorted"),
+                   ((lambda *given: dict.fromkeys(looped(*given)).keys(), drawn), "keys"),
+                   ((in_float32, by_weights), "weights")]:  # fmt: skip
     RIGHT.append((her.check_resets, pair, name))
 
 
@@ -401,6 +530,11 @@ for answer, hint in [
     (lambda a, e, g, t: (k for k in unmet(a, e, g, t)), "array of indices"),
     (lambda a, e, g, t: len(unmet(a, e, g, t)), "array of indices"),
     (lambda a, e, g, t: unmet(a, e, g, 0.25), "With tolerance 0 12"),
+    (lambda a, e, g, t: unmet(a[:, :2], e, g[:, :2], t), "other states"),
+    (lambda a, e, g, t: unmet(a, np.sort(e), g, t), "other states"),
+    (lambda a, e, g, t: unmet(a[:13], e[:13], g, t), "other states"),
+    (lambda a, e, g, t: len(a) - 1 - np.arange((norm(a - g[e]) > t).sum()) if t != 0.25
+     else unmet(a, e, g, t), "With tolerance 0 12"),
     (lambda a, e, g, t: a + g, "raised ValueError"), (lambda a, e, g, t: ..., "nothing yet"),
 ]:  # fmt: skip
     WRONG.append((her.check_resets, (answer, drawn), hint, f"{answer.__name__}-{hint}"))
@@ -431,6 +565,18 @@ for answer, hint in [
     (lambda a, e, g, t, k, rng: a[drawn(a, e, g, t, k, rng)], "shape"),
     (lambda a, e, g, t, k, rng: 7 + drawn(a, e, g, t, k, rng), "no state"),
     (lambda a, e, g, t, k, rng: None, "nothing yet"),
+    (lambda a, e, g, t, k, rng: drawn(a, e, g, 0.25, k, rng), "another tolerance"),
+    (lambda a, e, g, t, k, rng: rng.choice([0, 2, 4, 5, 7, 8, 9, 11], k), "another tolerance"),
+    (lambda a, e, g, t, k, rng: rng.choice(unmet(a[:13], e[:13], g, t), k), "another tolerance"),
+    (lambda a, e, g, t, k, rng: drawn(a[:, :2], e, g[:, :2], t, k, rng), "another tolerance"),
+    (lambda a, e, g, t, k, rng: rng.permutation(np.tile(unmet(a, e, g, t), k // 8 + 1))[:k],
+     "comes twice"),
+    (lambda a, e, g, t, k, rng: rng.permutation(np.resize(unmet(a, e, g, t), k)), "comes twice"),
+    (lambda a, e, g, t, k, rng: rng.choice(unmet(a, e, g, t), k, replace=k > 8), "comes twice"),
+    (lambda a, e, g, t, k, rng: np.resize(rng.permutation(unmet(a, e, g, t)), k), "comes twice"),
+    (lambda a, e, g, t, k, rng: drawn(a, e, g, t, k, copy.deepcopy(rng)), "draws the same"),
+    (lambda a, e, g, t, k, rng: np.random.seed(rng.integers(2**31)) or np.random.choice(
+        unmet(a, e, g, t), k), "all of NumPy shares"),
 ]:  # fmt: skip
     WRONG.append((her.check_resets, (unmet, answer), hint, f"draws-{len(WRONG)}"))
 
@@ -476,11 +622,6 @@ class Shifted(Scaled):
     def deviation(self):
         variance = self.sum2 / self.n - (self.sum / self.n) ** 2
         return np.sqrt(np.clip(variance, 1e-4, None))
-
-
-@right(her.check_running)
-class TheModules(Normalizer):
-    pass
 
 
 class TwoSums(Scaled):
@@ -598,6 +739,14 @@ class CallsCount(RowByRow):
         return found
 
 
+class CallsCountInPlace(CallsCount):
+    def update(self, rows):
+        mean = self.mean
+        super().update(rows)
+        mean[:] = self.mean
+        self.mean = mean
+
+
 class ScalesInPlace(RowByRow):
     def __call__(self, rows):
         rows -= self.mean
@@ -619,6 +768,39 @@ class KeepsBatches(KeepsRows):
         self.kept = [*getattr(self, "kept", []), rows.copy()]
         whole = np.concatenate(self.kept)
         self.n, self.mean, self.squares = len(whole), whole.mean(0), whole.var(0) * len(whole)
+
+
+@right(her.check_running)
+class AddsInPlace(Scaled):
+    def update(self, rows):
+        n, whole, gap = len(rows), self.n + len(rows), rows.mean(axis=0) - self.mean
+        self.squares += n * rows.var(axis=0) + gap**2 * self.n * n / whole
+        self.mean += gap * n / whole
+        self.n = whole
+
+
+@right(her.check_running)
+class InLists:
+    """Python's own numbers, one after the other."""
+
+    def __init__(self, size):
+        self.n, self.mean, self.squares = 0, [0.0] * size, [0.0] * size
+
+    def update(self, rows):
+        for row in rows:
+            self.n += 1
+            for k, x in enumerate(row):
+                gap = x - self.mean[k]
+                self.mean[k] += gap / self.n
+                self.squares[k] += gap * (x - self.mean[k])
+
+    def __call__(self, rows):
+        scaled = (rows - np.array(self.mean)) / self.deviation
+        return np.minimum(np.maximum(scaled, -5), 5).astype(np.float32)
+
+    @property
+    def deviation(self):
+        return [max(0.01, math.sqrt(each / self.n)) for each in self.squares]
 
 
 @right(her.check_running)
@@ -655,8 +837,138 @@ class InTensors(RowByRow):
         return (self.squares / self.n).sqrt().clamp(min=0.01)
 
 
+@right(her.check_running)
+class AModule(torch.nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.n = 0
+        for name in ("mean", "squares"):
+            self.register_buffer(name, torch.zeros(size, dtype=torch.float64))
+
+    def update(self, rows):
+        RowByRow.update(self, torch.tensor(rows))
+
+    def forward(self, rows):
+        return ((torch.tensor(rows) - self.mean) / self.deviation).clamp(-5, 5)
+
+    deviation = InTensors.deviation
+
+
+class SumsOfParts(RowByRow):
+    """Whose long docstring is no place to hide a list that grows: it holds numbers, too."""
+
+    def update(self, rows):
+        super().update(rows)
+        self.parts = [*getattr(self, "parts", []), rows.sum(axis=0)]
+
+
 class NoDeviation(RowByRow):
     deviation = property()
+
+
+class TheModules(Normalizer):
+    pass
+
+
+class HoldsTheModules:
+    def __init__(self, size):
+        self.held = Normalizer(size)
+
+    def update(self, rows):
+        self.held.update(rows)
+
+    def __call__(self, rows):
+        return self.held(rows)
+
+    mean = property(lambda self: self.held.mean)
+    deviation = property(lambda self: self.held.deviation)
+
+
+class BorrowsTheModules(Scaled):
+    update = Normalizer.update
+
+
+class KeepsAView(Shifted):
+    def update(self, rows):
+        if not self.n:
+            super().update(rows)
+            self.first = rows[0]
+        else:
+            super().update(rows)
+
+
+class OnlyZerosRaised(RowByRow):
+    @property
+    def deviation(self):
+        deviation = np.sqrt(self.squares / self.n)
+        return np.where(deviation < 1e-9, 0.01, deviation)
+
+
+class RaisedTogether(RowByRow):
+    @property
+    def deviation(self):
+        deviation = np.sqrt(self.squares / self.n)
+        return np.full_like(deviation, 0.01) if (deviation < 0.01).all() else deviation
+
+
+class LargestForAll(RowByRow):
+    @property
+    def deviation(self):
+        deviation = np.sqrt(self.squares / self.n)
+        return (
+            np.full_like(deviation, max(0.01, *deviation)) if deviation.min() < 0.01 else deviation
+        )
+
+
+class CountsOnWithTheLeast(RowByRow):
+    def update(self, rows):
+        super().update(rows)
+        self.squares = self.n * self.deviation**2
+
+
+class ClipsAllAtOnce(RowByRow):
+    def __call__(self, rows):
+        scaled = (rows - self.mean) / self.deviation
+        return 5 * np.sign(scaled) if abs(scaled).max() > 5 else scaled
+
+
+class ScalesByItsOwnRows(RowByRow):
+    def __call__(self, rows):
+        if np.ndim(rows) != 2:
+            return super().__call__(rows)
+        return np.clip((rows - rows.mean(0)) / rows.std(0), -5, 5)
+
+
+class ThreeOrOne(RowByRow):
+    def __init__(self, size):
+        super().__init__(3 if size > 1 else 1)
+
+
+class OneForAll(RowByRow):
+    def __init__(self, size):
+        type(self).mean, type(self).squares = np.zeros(size), np.zeros(size)
+        self.n = 0
+
+    def update(self, rows):
+        super().update(rows)
+        type(self).mean, type(self).squares = self.__dict__.pop("mean"), self.squares
+
+
+class SkipsSingleRows(RowByRow):
+    def update(self, rows):
+        if len(rows) > 1 or not self.n:
+            super().update(rows)
+
+
+class RowsInTheClass(KeepsBatches):
+    def __init__(self, size):
+        super().__init__(size)
+        type(self).rows = []
+
+    def update(self, rows):
+        self.rows.append(rows.copy())
+        whole = np.concatenate(self.rows)
+        self.n, self.mean, self.squares = len(whole), whole.mean(0), whole.var(0) * len(whole)
 
 
 for kind, hint in [
@@ -666,8 +978,16 @@ for kind, hint in [
     (NoFloor, "divided by 0"), (TinyFloor, "0.01"), (NoClip, "Subtract the mean|clipped to 5"),
     (OnlyDivides, "Subtract the mean"), (InPlace, "changes the rows"),
     (NoDeviation, "no attribute deviation"), (OnlyUpperClip, "below the mean"),
-    (CallsCount, "only update should"), (ScalesInPlace, "changes its arguments"),
-    (OnlyMatrices, "shape"), (KeepsBatches, "sums, not rows"),
+    (CallsCountInPlace, "only update should"), (CallsCount, "only update should"),
+    (ScalesInPlace, "changes its arguments"), (SumsOfParts, "sums, not rows"),
+    (OnlyMatrices, "shape"), (KeepsBatches, "sums, not rows"), (Normalizer, "course's class"),
+    (TheModules, "course's class"), (HoldsTheModules, "course's class"),
+    (BorrowsTheModules, "course's class"),
+    (KeepsAView, "keep copies"), (OnlyZerosRaised, "by itself"), (RaisedTogether, "by itself"),
+    (LargestForAll, "by itself"), (CountsOnWithTheLeast, "go on from S"),
+    (ClipsAllAtOnce, "clip each number"), (ScalesByItsOwnRows, "update has seen"),
+    (ThreeOrOne, "update raised"), (OneForAll, "second object"), (SkipsSingleRows, "The mean is"),
+    (RowsInTheClass, "sums, not rows"),
 ]:  # fmt: skip
     wrong(her.check_running, hint)(kind)
 
@@ -727,6 +1047,43 @@ def lists_of_tensors(episode, step, later, reward_fn):
     return [list(part) for part in as_tensors(episode, step, later, reward_fn)]
 
 
+@right(her.check_hindsight_batch)
+def old_rewards_where_the_goal_stays(episode, step, later, reward_fn):
+    found = batch_with()(episode, step, later, reward_fn)
+    return found._replace(reward=np.where(later < 0, episode["reward"][step], found.reward))
+
+
+@right(her.check_hindsight_batch)
+def in_tensors_throughout(episode, step, later, reward_fn):
+    obs, achieved, action, own, _ = (torch.tensor(part) for part in episode.values())
+    step, later = torch.tensor(step), torch.tensor(later)
+    goal = torch.where((later < 0)[:, None], own, achieved[later])
+    reward = reward_fn(goal=goal, achieved=achieved[step + 1])
+    now, then = (torch.cat([part, goal], dim=1) for part in (obs[step], obs[step + 1]))
+    return now, action[step], reward, then, torch.zeros(len(step))
+
+
+@wrong(her.check_hindsight_batch, "later = 0")
+def place_0_is_none(episode, step, later, reward_fn):
+    return batch_with()(episode, step, np.where(later == 0, -1, later), reward_fn)
+
+
+@wrong(her.check_hindsight_batch, r"shape \(40, 7\)")
+def five_numbers(episode, step, later, reward_fn):
+    found = batch_with()(episode, step, later, reward_fn)
+    return found._replace(obs=found.obs[:, :5], next_obs=found.next_obs[:, :5])
+
+
+@wrong(her.check_hindsight_batch, "other numbers and sizes")
+def six_steps(episode, step, later, reward_fn):
+    return batch_with()(episode, np.minimum(step, 5), np.minimum(later, 6), reward_fn)
+
+
+@wrong(her.check_hindsight_batch, "shape")
+def squeezed_batch(episode, step, later, reward_fn):
+    return tuple(np.squeeze(part) for part in batch_with()(episode, step, later, reward_fn))
+
+
 @wrong(her.check_hindsight_batch, "Return")
 def four_parts(episode, step, later, reward_fn):
     return list(batch_with()(episode, step, later, reward_fn))[:4]
@@ -766,6 +1123,8 @@ for answer, hint, name in [
     (batch_with(obs=lambda b, own: b.obs[:, :3]), "shape", "no_goal"),
     (batch_with(reward=lambda f, e, t, g: f(e["achieved"][t + 1], g)[:, None]), "shape", "column"),
     (lambda episode, step, later, reward_fn: step, "terminated", "one_array"),
+    (batch_with(terminated=lambda b, own: np.zeros(8)), r"shape \(40,\)", "eight_rows"),
+    (batch_with(terminated=lambda b, own: 1.0 * (b.reward > 0)), "your terminated", "positive"),
 ]:  # fmt: skip
     WRONG.append((her.check_hindsight_batch, (answer,), hint, name))
 
@@ -899,6 +1258,20 @@ def random(obs):
     return np.random.uniform(-1, 1, 3)
 
 
+@wrong(her.check_teacher, "changes its obs")
+def moves_the_box(obs):
+    action = by_distance(obs)
+    obs[5:7] -= obs[:2]
+    return action
+
+
+@wrong(her.check_teacher, "remembers something")
+def first_box(obs, seen={}):  # noqa: B006
+    if obs[4] == 1 and not obs[2:4].any():
+        seen["box"] = obs[5:7].copy()
+    return by_distance(obs if obs[4] < 1 else np.concatenate([obs[:5], seen["box"], obs[7:]]))
+
+
 @wrong(her.check_teacher, "returns nothing yet")
 def no_teacher(obs): ...
 
@@ -908,8 +1281,19 @@ def two_numbers(obs):
     return by_distance(obs)[:2]
 
 
+def no_force(obs):
+    return np.zeros(3)
+
+
+def carried(obs, action):
+    return np.concatenate([obs[:5], obs[7:], obs[7:]])
+
+
+WRONG.append((her.check_teacher, (no_force, carried), "move is not", "another_move"))
+
+
 def arguments(check, answers):
-    return (*answers, move) if check is her.check_teacher else answers
+    return (*answers, move) if check is her.check_teacher and len(answers) == 1 else answers
 
 
 @pytest.mark.parametrize(
