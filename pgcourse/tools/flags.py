@@ -91,4 +91,6 @@ def flags(submitted: nbformat.NotebookNode, source: nbformat.NotebookNode) -> li
         except SyntaxError:  # a magic, or an answer that does not run: no marks to doubt
             continue
         found += [f"cell {number}: {key or 'an added cell'} {one}" for one in what]
-    return found + [f"{key} is missing" for key in given if key not in seen]
+    asked = [key for key, cell in given.items()
+             if cell.metadata.nbgrader.grade or cell.metadata.nbgrader.solution]  # fmt: skip
+    return found + [f"{key} is missing" for key in asked if key not in seen]

@@ -120,7 +120,7 @@ for name, slip, hint in [
     ("cloning", 0.3 * (MASK * (PI[2:] - SHOWN).abs().sum(dim=1)).mean(), "square each"),
     ("value", 0.1 * -QS[2], "yours is|five rows"),
     ("cloning", 0.3 * (MASK * FAR.sqrt()).mean(), "no root"), ("cloning", 2.0, "divided by N_D"),
-    ("loss", SUM - 2 * TERMS["cloning"], "not subtracted"), ("loss", 0.51 + 0.225, "not subtracted"),
+    ("loss", SUM - 2 * TERMS["cloning"], "not subtracted"),
     ("loss", SUM - 2 * TERMS["penalty"], "your three|not subtracted"),
     ("loss", TERMS["value"] - TERMS["penalty"], "not subtracted|your three"),
     ("loss", 0.1 * (0.6 + 0.09) + 0.3 * 0.225, "again"), ("loss", 0.69, "your three"),
