@@ -19,6 +19,7 @@ CLASSES = {
     "03_ddpg": lambda: Class("03_ddpg", 3, "ddpg-02"),
     "07_bc": lambda: Class("07_bc", 10, "bc-06"),
     "08_her": lambda: Class("08_her", 7, "her-04"),
+    "bugs": lambda: Class("bugs", 3, "bugs-03"),
 }
 FIRST = "Jürgen Zoë María Łukasz Ayşe O'Neil Søren François Anaïs Noël Chloë Björn".split()
 LAST = ["Groß", "van den Berg", "Núñez", "Smith-Jones", "Ng"]
@@ -37,7 +38,9 @@ def write(student: Student, folder: Path, k: int) -> None:
 
 def sixty(chapter: Class, count: int = 60) -> list[tuple[str, Student]]:
     """Return (kind, student) of a class: one of each kind, the rest honest."""
-    kinds = chapter.spoiled(SECONDS) | chapter.cheats() | chapter.broken() | chapter.honest()
+    museum = chapter.chapter == "bugs"
+    cheats = chapter.museum() if museum else chapter.cheats()
+    kinds = chapter.spoiled(SECONDS) | cheats | chapter.broken() | chapter.honest()
     kinds = list(kinds.items())
     more = [item for item in kinds if item[0] in ("perfect", "perfect", "half", "untouched")]
     kinds += [more[k % len(more)] for k in range(count - len(kinds))]

@@ -217,6 +217,30 @@ class Class:
 
         return {kind: make(*both) for kind, both in attacks.items()} | {"edits checks": edited}
 
+    def museum(self) -> dict[str, Callable[[str], Student]]:
+        """Return those whose tests of the museum's exhibits look or guess."""
+        bodies = {
+            "sniffs": 'assert "Exhibit" not in type(make_agent()).__name__',
+            "reads": "import inspect\n    assert 'Exhibit' not in inspect.getsource(make_agent)",
+            "counts": "calls.append(1)\n    assert len(calls) % 3 != 1",
+            "tosses a coin": "assert np.random.default_rng().random() < 0.7",
+            "always fails": "assert False",
+            "never fails": "make_agent()",
+        }
+
+        def make(body):
+            def guess(name):
+                notebook = copy.deepcopy(self.blank)
+                for cell in notebook.cells:
+                    if role(cell) in self.answers:
+                        test = self.answers[role(cell)].split("def ")[1].split("(")[0]
+                        cell.source = f"calls = []\n\n\ndef {test}(make_agent):\n    {body}"
+                return self.student(name, notebook, self.points(only=0))
+
+            return guess
+
+        return {kind: make(body) for kind, body in bodies.items()}
+
     def checks(self, offered: str) -> set[str]:
         """Return the names of the checks that the cells call."""
         texts = [cell.source for cell in self.source.cells if role(cell).endswith(CHECK)]
