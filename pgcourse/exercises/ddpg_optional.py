@@ -2,6 +2,7 @@
 
 import copy
 import dis
+import sys
 from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
@@ -9,20 +10,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from pgcourse import Batch, Critic, OUNoise, ReplayBuffer, td_target
+from pgcourse import Batch, Critic, DDPGAgent, OUNoise, ReplayBuffer, td_target
+from pgcourse.agents.off_policy import descend
 from pgcourse.exercises.ddpg_kit import array, attempt, close, flat, make, rows
-from pgcourse.exercises.ddpg_update import NETWORKS, explain, twin
-from pgcourse.exercises.grading import call, expect, lock, number, right
+from pgcourse.exercises.ddpg_update import NETWORKS, drawn, explain, twin
+from pgcourse.exercises.grading import call, expect, fresh, lock, number, right
 
 
 def check_pictures(answer: Any, counts: dict) -> None:
     """Check which agent made which histogram: answer maps a kind to a letter of counts."""
     kinds = ("saturating warm-up", "large init_w", "biased noise", "white noise")
+    last = {letter: heights[-1] for letter, heights in counts.items()}
+    given = {"A": 99, "B": 183, "C": 322, "D": 0}
+    expect(last == given, "counts is no longer what the notebook drew: run its cell again.")
     expect(isinstance(answer, dict) and set(answer) == set(kinds), f"answer needs keys {kinds}.")
     for kind in kinds:
         letter = answer[kind]
         expect(letter is not ... and letter is not None, f"{kind!r} has no answer yet.")
-        expect(letter in counts, f"{kind!r}: answer with a letter, one of {', '.join(counts)}.")
+        expect(
+            str(letter) in counts, f"{kind!r}: answer with a letter, one of {', '.join(counts)}."
+        )
     expect(len(set(answer.values())) == 4, "Each picture belongs to one kind.")
     middle = np.linspace(-0.9, 0.9, 10)
     for kind in ("biased noise", "white noise", "saturating warm-up", "large init_w"):
@@ -84,24 +91,77 @@ def check_ou_next(ou_next: Callable) -> None:
         )
         wanted = noise.sample()
         expect(close(state, wanted), f"With dt = 1 it should be Eq. 5: {wanted}, not {state}.")
+    rng = fresh()
+    for size in (1, 4):
+        old, epsilon = rng.normal(-2, 3, size), rng.normal(size=size)
+        mu, theta, sigma, dt = rng.uniform([0.5, 0.2, 0.4, 0.2], [1.5, 0.6, 0.8, 0.7]).tolist()
+        pull, push = theta * dt * (mu - old), sigma * dt**0.5 * epsilon
+        case = f"μ = {mu:.2f}, θ = {theta:.2f}, σ = {sigma:.2f}, dt = {dt:.2f}"
+        y = array("ou_next", call(ou_next, old, mu, theta, sigma, dt, 0 * epsilon), (size,))
+        expect(
+            close(y, old + pull),
+            f"{case}, no push: the pull should be proportional to dt, and to the way from each "
+            "number of the noise to μ.",
+        )
+        y = array("ou_next", call(ou_next, old, mu, theta, sigma, dt, epsilon), (size,))
+        expect(
+            close(y, old + pull + push),
+            f"{case}: the push should depend on σ, dt and each number's own ε alone.",
+        )
     right("Halve the time step, and the noise hardly changes in seconds.")
 
 
 def check_large_actor(kind: type) -> None:
     """Check an agent whose actor starts with a large last layer."""
-    agent = make(kind)
-    largest = agent.actor.net[-1].weight.abs().max().item()
-    expect(
-        largest > 0.01,
-        f"The last layer of the actor still starts in ±{largest:.3f}: it is the old one.",
-    )
-    expect(2.5 < largest <= 3.0, f"The last layer should start in ±3; yours is in ±{largest:.2f}.")
-    check_entries(agent, "actor", agent.actor_lr)
-    expect(agent.critic.net[-1].weight.abs().max() < 0.01, "Only the actor starts large.")
+    for seed in (1, 0):
+        agent, usual = make(kind, seed), make(DDPGAgent, seed)
+        last = agent.actor.net[-1]
+        largest = last.weight.abs().max().item()
+        expect(
+            largest > 0.01,
+            f"The last layer of the actor still starts in ±{largest:.3f}: it is the old one.",
+        )
+        expect(
+            2.5 < largest <= 3.0, f"The last layer should start in ±3; yours is in ±{largest:.2f}."
+        )
+        expect(
+            last.weight.min() < -2 and last.weight.max() > 2 and last.weight.abs().median() > 0.5,
+            "The last layer should be spread over all of ±3.",
+        )
+        expect(0.01 < last.bias.abs() <= 3.0, "The bias of the last layer should start in ±3, too.")
+        expect(
+            [p.shape for p in agent.actor.parameters()]
+            == [p.shape for p in usual.actor.parameters()],
+            "The new actor should have the layers of the old one, as large as those.",
+        )
+        below = [p.abs().max() for p in agent.actor.net[:-1].parameters()]
+        expect(max(below) < 1, "Only the last layer of the actor starts large.")
+        expect(agent.critic.net[-1].weight.abs().max() < 0.01, "Only the actor starts large.")
+        check_lists(agent, {"actor", "critic"})
+        batch = rows(fresh())
+        for name, lr in (("actor", agent.actor_lr), ("critic", agent.critic_lr)):
+            check_entries(agent, name, lr)
+            wanted, _ = getattr(agent, f"{name}_objective")(batch)
+            loss, _ = attempt(f"{name}'s objective", agent.learners[name].objective, batch)
+            expect(
+                close(loss.detach(), wanted.detach()),
+                f'learners["{name}"] goes down another loss: {name}_objective belongs there.',
+            )
     obs = torch.randn(2_000, 3, generator=torch.Generator().manual_seed(0))
     action = agent.actor(obs * torch.tensor([1.0, 1.0, 4.0])).detach()
     full, slope = (action.abs() > 0.95).float().mean(), (1 - action**2).mean()
     right(f"{full:.0%} of its actions are beyond ±0.95; the mean slope of tanh is {slope:.2f}.")
+
+
+def check_lists(agent: Any, names: set) -> None:
+    """Check that both lists of an agent have all entries, the critic's before the actor's."""
+    for name in ("learners", "followers"):
+        expect(names <= set(getattr(agent, name)), f"self.{name} should keep the other entries.")
+    order = list(agent.learners)
+    expect(
+        order.index("critic") < order.index("actor"),
+        "self.learners is no longer in its order: in an update the critic learns first.",
+    )
 
 
 def check_entries(agent: Any, name: str, lr: float) -> None:
@@ -112,6 +172,11 @@ def check_entries(agent: Any, name: str, lr: float) -> None:
         torch.equal(flat(slow), flat(network)),
         f"{name}_target should start as a copy of the new {name}.",
     )
+    pairs = zip(slow.parameters(), network.parameters(), strict=True)
+    expect(
+        not any(p.data_ptr() == q.data_ptr() for p, q in pairs),
+        f"{name}_target holds the very weights of {name}: a shallow copy never lags behind.",
+    )
     learner, follower = agent.learners[name], agent.followers[name]
     groups = getattr(getattr(learner, "optimizer", None), "param_groups", [])
     expect(len(groups) > 0, f'learners["{name}"] has no optimiser: use self.learner.')
@@ -120,13 +185,17 @@ def check_entries(agent: Any, name: str, lr: float) -> None:
         learner.network is network and held == {id(p) for p in network.parameters()},
         f'learners["{name}"] should step the weights of the new {name}: make it anew.',
     )
+    adam = isinstance(learner.optimizer, torch.optim.Adam)
+    expect(adam, f'learners["{name}"] should step with Adam, as the others do.')
     rate = groups[0]["lr"]
     expect(rate == lr, f"{name} should learn at its own rate, {lr:g}; yours is {rate:g}.")
     expect(follower.slow is slow, f'followers["{name}"] should move the new {name}_target.')
     expect(follower.network is network, f'followers["{name}"] should follow the new {name}.')
+    often = learner.every == follower.every == 1
+    expect(often, f"{name} and {name}_target should move in every update: leave `every` at 1.")
 
 
-def check_n_step_target(n_step_target: Callable, seed: int = 0) -> None:
+def check_n_step_target(n_step_target: Callable, seed: int | None = None) -> None:
     """Check an n-step target with both flags."""
 
     def ask(reward, next_q, terminated, truncated, gamma):
@@ -173,34 +242,40 @@ def check_n_step_target(n_step_target: Callable, seed: int = 0) -> None:
 
     rng = np.random.default_rng(seed)
     for n in (1, 2, 5):
-        reward, next_q = rng.normal(size=(2, 64, n))
-        terminated, truncated = rng.random((2, 64, n)) < 0.15
-        y = ask(reward, next_q, terminated, truncated, 0.9)
+        size, gamma = int(rng.integers(50, 80)), float(rng.uniform(0.6, 1.0))
+        reward, next_q = rng.normal(size=(2, size, n))
+        terminated, truncated = rng.random((2, size, n)) < 0.15
+        y = ask(reward, next_q, terminated, truncated, gamma)
         columns = [torch.tensor(c[:, 0]) for c in (reward, next_q, terminated.astype(float))]
-        one = td_target(*columns, 0.9).numpy()
+        one = td_target(*columns, gamma).numpy()
         expect(n > 1 or close(y, one), "With n = 1 it should be the one-step target of Eq. 6.")
         stop = terminated[:, 0] | truncated[:, 0]
         expect(close(y[stop], one[stop]), "Where the first step ends, it is Eq. 6.")
-        if n > 1:
-            tail = ask(*(c[:, 1:] for c in (reward, next_q, terminated, truncated)), 0.9)
-            gap = np.abs(y - reward[:, 0] - 0.9 * tail)[~stop].max()
-            expect(
-                gap < 1e-4,
-                f"n = {n}: the target should be the first reward plus γ times the target of the "
-                "remaining steps, where step 0 does not end.",
-            )
+        wanted = next_q[:, -1]
+        for k in reversed(range(n)):
+            follows = np.where(truncated[:, k], next_q[:, k], wanted)
+            wanted = reward[:, k] + gamma * ~terminated[:, k] * follows
+        expect(
+            close(y, wanted),
+            f"n = {n}, γ = {gamma:.3f}: the target should be the first reward plus γ times the "
+            "target of the remaining steps, where step 0 does not end.",
+        )
     right("Rewards up to the first end; a value after it, unless it was a true end.")
 
 
 def check_sample_windows(sample_windows: Callable) -> None:
     """Check a sampler of n successive rows from a ring, without loops."""
-    for stored, size, n in ((6, 10, 3), (10, 10, 4), (13, 10, 4), (27, 10, 1), (25, 10, 10)):
-        ring = np.full((size, 2), -1.0, np.float32)
-        for k in range(stored):
-            ring[k % size] = k, -2 * k
+    rng = fresh()
+    size = int(rng.integers(8, 13))
+    cases = [
+        (size - 4, 3), (size, 4), (size + 3, 4), (2 * size + 7, 1), (2 * size + 5, size), (5, 5),
+    ]  # fmt: skip
+    for stored, n in cases:
+        ring = filled_ring(stored, size)
         case = f"stored {stored}, size {size}, n {n}"
-        answer = call(sample_windows, ring, stored, n, 2_000, np.random.default_rng(0))
-        windows = array(f"sample_windows ({case})", answer, (2_000, n, 2))
+        batch, seed = int(rng.integers(1_900, 2_100)), int(rng.integers(2**31))
+        answer = call(sample_windows, ring, stored, n, batch, np.random.default_rng(seed))
+        windows = array(f"sample_windows ({case})", answer, (batch, n, 2))
         time = windows[:, :, 0]
         expect((time >= 0).all(), f"{case}: a window holds a row that was never written.")
         expect(close(windows[:, :, 1], -2 * time), f"{case}: the columns of a row got mixed.")
@@ -226,17 +301,59 @@ def check_sample_windows(sample_windows: Callable) -> None:
             f"{case}: no window starts at transition {min(missing, default=0)}.",
         )
         count = np.unique(time[:, 0], return_counts=True)[1]
-        expected = 2_000 / len(count)
+        expected = batch / len(count)
         expect(
             bool((np.abs(count - expected) < 6 * expected**0.5).all()),
             f"{case}: some windows are drawn much more often than others.",
         )
-        again = call(sample_windows, ring, stored, n, 2_000, np.random.default_rng(0))
+        again = call(sample_windows, ring, stored, n, batch, np.random.default_rng(seed))
         expect(close(again, windows), "Two calls with equal seeds differ: draw from rng.")
-        other = call(sample_windows, ring, stored, n, 2_000, np.random.default_rng(1))
-        expect(len(starts) == 1 or not close(other, windows), "Draw from rng, which was passed.")
-    expect(not loops(sample_windows), "The windows are right. Now without a Python loop.")
+        stream = np.random.default_rng(seed + 1)
+        for _ in range(2):
+            other = attempt("sample_windows", sample_windows, ring, stored, n, batch, stream)
+            expect(
+                len(starts) == 1 or not close(other, windows),
+                "Another seed, or a second call, gives the same windows: draw from rng itself.",
+            )
+            windows = other
+        each = np.ptp(count) > 1 or len(count) < 7  # so equal only if not drawn one by one
+        expect(each, f"{case}: draw each window by itself, whatever windows came before it.")
+    for batch in (1, 7):
+        answer = call(sample_windows, filled_ring(9, 20)[:, :1], 9, 2, batch, stream)
+        array("sample_windows (one column)", answer, (batch, 2, 1))
+    few, many = (
+        work(sample_windows, filled_ring(400, 400), 400, n, batch, stream)
+        for n, batch in ((2, 3), (100, 300))
+    )
+    looped = loops(sample_windows) or many > few + 300
+    expect(not looped, "The windows are right. Now without a Python loop.")
     right("Windows that respect time, at the cost of one fancy index.")
+
+
+def filled_ring(stored: int, size: int) -> np.ndarray:
+    """Return a ring, (size, 2), to which transitions k, (k, -2 k), were written."""
+    ring = np.full((size, 2), -1.0, np.float32)
+    for k in range(stored):
+        ring[k % size] = k, -2 * k
+    return ring
+
+
+def work(function: Callable, *arguments: Any) -> int:
+    """Return how many steps Python takes in a call: a loop shows, in map or a helper, too."""
+    count, tracer = 0, sys.gettrace()
+
+    def trace(frame: Any, event: str, _: Any) -> Callable:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        attempt("sample_windows", function, *arguments)
+    finally:
+        sys.settrace(tracer)
+    return count
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:
@@ -278,50 +395,79 @@ def check_clipped_target(clipped_target: Callable) -> None:
     expect(close(y, [1.0]), "Three critics: the smallest of all K.")
     y = array("clipped_target", ask([0.0, 1.0], [[3.0, 5.0]], [0.0, 0.0], 1.0), (2,))
     expect(close(y, [3.0, 6.0]), "One critic: it should be Eq. 6.")
+    rng = fresh()
+    for k in (2, 5):
+        n, gamma = int(rng.integers(20, 40)), float(rng.uniform(0.3, 0.9))
+        reward, q, terminated = rng.normal(size=n), rng.normal(size=(k, n)), rng.random(n) < 0.2
+        answer = ask(reward, q, terminated.astype(float), gamma)
+        y = array("clipped_target", answer, (n,))
+        expect(
+            close(y, reward + gamma * ~terminated * q.min(0)),
+            f"{k} critics, {n} rows, γ = {gamma:.2f}: Eq. 6 with the smallest of the {k} values of "
+            "each row. Which critic is the smallest differs from row to row.",
+        )
     graph = torch.ones(2, 3, requires_grad=True)
-    answer = clipped_target(torch.zeros(3), graph, torch.zeros(3), 0.9)
+    arguments = torch.zeros(3), graph, torch.zeros(3), 0.9
+    answer = attempt("clipped_target", clipped_target, *arguments)
     expect(not getattr(answer, "requires_grad", False), "The target is data: detach it.")
     right("The most sceptical critic makes the target.")
 
 
 def check_twin_critics(kind: type) -> None:
     """Check that an agent has a second critic, its slow copy, its learner and its follower."""
-    agent = make(kind)
+    expect(isinstance(kind, type), "Derive from DDPGAgent.")
+    second = {"critic2_objective": lambda self, batch: "second"}
+    kind = type(kind.__name__, (kind,), second)  # to see which objective is in the list
+    agent, other = make(kind), make(kind, seed=1)
     for name in ("critic2", "critic2_target"):
         expect(hasattr(agent, name), f"self.{name} is missing.")
         expect(isinstance(getattr(agent, name), Critic), f"self.{name} should be a Critic.")
     expect(agent.critic2 is not agent.critic, "critic2 is the first critic under another name.")
+    pairs = list(zip(agent.critic2.parameters(), agent.critic.parameters(), strict=False))
     expect(
-        not torch.equal(flat(agent.critic2), flat(agent.critic)),
+        len(flat(agent.critic2)) == len(flat(agent.critic))
+        and all(p.shape == q.shape for p, q in pairs),
+        "critic2 should have the layers of the first critic, as large as those.",
+    )
+    expect(
+        not any(torch.allclose(p, q, atol=1e-4) for p, q in pairs if p.ndim > 1),
         "Both critics start with equal weights. On equal batches they would stay equal, and the "
         "smaller of two equal values is no help: make a new Critic.",
     )
+    expect(
+        not torch.equal(flat(agent.critic2), flat(other.critic2)),
+        "An agent with another seed gets the same critic2: set no seed of your own.",
+    )
     for name in ("learners", "followers"):
         expect("critic2" in getattr(agent, name), f'self.{name}["critic2"] is missing.')
-        wanted = {"actor", "critic", "critic2"}
-        expect(wanted <= set(getattr(agent, name)), f"self.{name} should keep the other entries.")
-    check_entries(agent, "critic2", agent.critic_lr)
-    expect(
-        agent.learners["critic2"].objective != agent.learners["critic"].objective,
-        "critic2 should go down a loss of its own: critic2_objective.",
-    )
+    check_lists(agent, {"actor", "critic", "critic2"})
+    rates = {"critic2": agent.critic_lr, "critic": agent.critic_lr, "actor": agent.actor_lr}
+    for name, rate in rates.items():
+        check_entries(agent, name, rate)
+    batch = rows(fresh())
+    found = attempt("critic2's objective", agent.learners["critic2"].objective, batch)
+    own = isinstance(found, str) and found == "second"
+    expect(own, "critic2 should go down a loss of its own: critic2_objective.")
     right("Two critics that start apart.")
 
 
 def check_twin_agent(kind: type) -> None:
     """Check the losses and the updates of an agent with clipped double Q."""
     expect("critic2" in make(kind).learners, "Derive from your TwinCritics.")
-    agent = twin(kind, (*NETWORKS, "critic2", "critic2_target"))
+    rng = fresh()
+    agent = twin(kind, (*NETWORKS, "critic2", "critic2_target"), **drawn(rng))
     rival = copy.deepcopy(agent)
-    for k in range(2):
-        batch = Batch(*(column.double() for column in rows(32, seed=k)))
-        for name in ("critic", "critic2"):
-            loss, step = check_twin_loss(agent, name, batch), rival.learners[name].optimizer
+    for _ in range(2):
+        batch = Batch(*(column.double() for column in rows(rng)))
+        losses = {name: check_twin_loss(agent, name, batch) for name in ("critic", "critic2")}
+        for name, loss in losses.items():
             grads = torch.autograd.grad(loss, list(getattr(agent, name).parameters()))
             for weight, grad in zip(getattr(rival, name).parameters(), grads, strict=True):
                 weight.grad = grad
-            step.step()
+            rival.learners[name].optimizer.step()
+        descend(rival.learners["actor"], -rival.critic(batch.obs, rival.actor(batch.obs)).mean())
         old = copy.deepcopy(agent)
+        agent.updates += 1
         losses = attempt("update", agent.update, batch)
         expect(
             isinstance(losses, dict) and {"critic_loss", "critic2_loss", "actor_loss"} <= {*losses},
@@ -335,14 +481,16 @@ def check_twin_agent(kind: type) -> None:
                 f"update: {name} is not where a step down its loss leads. Does another loss reach "
                 "it, or a gradient of an earlier batch? Zero gradients first, or use descend.",
             )
-        q = agent.critic(batch.obs, agent.actor(batch.obs)).mean()
-        before = agent.critic(batch.obs, old.actor(batch.obs)).mean()
-        expect(q > before, "update: the actor does not climb critic any more.")
+        expect(
+            close(flat(agent.actor), flat(rival.actor), 1e-6),
+            "update: the actor is not where a step up critic leads, after critic has learned. It "
+            "should go on climbing critic, in every update once.",
+        )
         for name in ("actor", "critic", "critic2"):
             check_follows(name, old, agent)
-    fresh = make(kind)
-    attempt("train", fresh.train, 60, plotting_interval=0)
-    expect("critic2_loss" in fresh.history.losses, "Training records no losses.")
+    agent = make(kind)
+    attempt("train", agent.train, 60, plotting_interval=0)
+    expect("critic2_loss" in agent.history.losses, "Training records no losses.")
     right("Clipped double Q: two critics, one sceptical target.")
 
 
@@ -381,6 +529,10 @@ def check_twin_loss(agent: Any, name: str, batch: Batch) -> torch.Tensor:
     slips = {hint: loss(next_q) for hint, next_q in slips.items()}
     slips["nothing follows a true end. Does the bootstrap stop there?"] = loss(least, 0.0)
     explain(name, number(f"{name}'s loss", answer[0]), wanted.item(), slips)
+    recorded = number(f"The recorded {name}_loss", answer[1][f"{name}_loss"])
+    expect(
+        close(recorded, wanted.item()), f"{name}_objective records another number than its loss."
+    )
     return wanted
 
 
@@ -411,8 +563,8 @@ def check_priorities(probabilities: Callable, importance_weights: Callable) -> N
         close(p, [1 / 7, 2 / 7, 4 / 7]),
         f"Priorities 1, 4, 16, α = 0.5: roots 1, 2, 4, of 7; yours are {p.round(3).tolist()}.",
     )
-    p = array("probabilities", call(probabilities, np.array([3.0, 1.0]), 0.0), (2,))
-    expect(close(p, [0.5, 0.5]), "α = 0 should be uniform sampling.")
+    p = array("probabilities", call(probabilities, np.array([3.0, 1.0, 2.0]), 0.0), (3,))
+    expect(close(p, 1 / 3), "α = 0 should be uniform sampling.")
     p = array("probabilities", call(probabilities, np.array([3.0, 1.0]), 1.0), (2,))
     expect(close(p, [0.75, 0.25]), "α = 1 should be proportional to the priorities.")
 
@@ -430,8 +582,18 @@ def check_priorities(probabilities: Callable, importance_weights: Callable) -> N
     )
     w = array("importance_weights", call(importance_weights, drawn, 4, 0.0), (4,))
     expect(close(w, 1.0), "β = 0 corrects nothing: all weights are 1.")
-    w = array("importance_weights", call(importance_weights, drawn[[0, 3]], 5, 0.5), (2,))
-    expect(close(w**2, [0.5, 1.0]), "β = 0.5: the weights are (N P) to the power −β.")
+    w = array("importance_weights", call(importance_weights, drawn[[3, 0]], 5, 0.5), (2,))
+    expect(close(w**2, [1.0, 0.5]), "β = 0.5: the weights are (N P) to the power −β.")
+    rng = fresh()
+    priority, drawn = rng.uniform(0.2, 5, int(rng.integers(3, 9))), rng.uniform(0.01, 0.3, 6)
+    alpha, beta = rng.uniform(0.2, 0.8, 2).tolist()
+    p = array("probabilities", call(probabilities, priority, alpha), priority.shape)
+    wanted = priority**alpha / (priority**alpha).sum()
+    expect(close(p, wanted), f"α = {alpha:.2f}, {len(p)} rows: each priority to the power α first.")
+    n = int(rng.integers(10, 100))
+    w = array("importance_weights", call(importance_weights, drawn, n, beta), (6,))
+    wanted = (drawn / drawn.min()) ** -beta
+    expect(close(w, wanted), f"β = {beta:.2f}, N = {n}: (N P) to the power −β, the largest 1.")
     right("Drawn often, weighed little.")
 
 
@@ -439,15 +601,25 @@ def check_prioritised_buffer(kind: type) -> None:
     """Check a buffer with proportional prioritised sampling."""
     expect(isinstance(kind, type) and issubclass(kind, ReplayBuffer), "Derive from ReplayBuffer.")
 
-    def new(size: int = 8, batch: int = 4_000, alpha: float = 1.0, beta: float = 1.0) -> Any:
-        options = {"seed": 0, "alpha": alpha, "beta": beta}
+    def new(
+        size: int = 8, batch: int = 4_000, alpha: float = 1.0, beta: float = 1.0, seed=0
+    ) -> Any:
+        options = {"seed": seed, "alpha": alpha, "beta": beta}
         buffer = attempt(f"{kind.__name__}(...)", kind, 1, 1, max(size, batch), batch, **options)
         return buffer
 
     def store(buffer: Any, n: int) -> None:
         for _ in range(n):
             k = float(buffer.stored)
-            attempt("store", buffer.store, [k], [0.0], k, [k], False)
+            attempt("store", buffer.store, [k], [-k], k, [k + 0.5], k % 3 == 2)
+
+    def learn(buffer: Any, drawn: list, errors: list) -> None:
+        """Give TD errors to rows; batch_size is as large as these."""
+        size, buffer.batch_size, buffer.drawn = buffer.batch_size, len(drawn), np.array(drawn)
+        given = np.array(errors, dtype=float)
+        attempt("update_priorities", buffer.update_priorities, given)
+        expect(close(given, errors), "update_priorities changes the TD errors; work on copies.")
+        buffer.batch_size = size
 
     def draw(buffer: Any) -> np.ndarray:
         batch = attempt("sample_batch", buffer.sample_batch)
@@ -459,8 +631,12 @@ def check_prioritised_buffer(kind: type) -> None:
         rows = array("self.drawn", buffer.drawn, (buffer.batch_size,)).astype(int)
         expect((rows < len(buffer)).all(), "A row was drawn that holds nothing yet.")
         expect(close(batch.reward, buffer.data.reward[rows]), "self.drawn is not what came out.")
+        for name, column, data in zip(Batch._fields, batch, buffer.data, strict=True):
+            matched = np.shape(column) == data[rows].shape and close(column, data[rows])
+            expect(matched, f"{name} of the batch is not that of the rows in self.drawn.")
         return rows
 
+    rng = fresh()
     buffer = new()
     expect(hasattr(buffer, "priority"), "self.priority is missing.")
     array("self.priority", buffer.priority, (buffer.size,))
@@ -475,9 +651,8 @@ def check_prioritised_buffer(kind: type) -> None:
 
     buffer = new()
     store(buffer, 4)
-    buffer.drawn = np.array([3, 0, 1, 2])
     before = np.array(buffer.priority)
-    attempt("update_priorities", buffer.update_priorities, np.array([-4.0, 1.0, 0.0, 2.0]))
+    learn(buffer, [3, 0, 1, 2], [-4.0, 1.0, 0.0, 2.0])
     priority = np.asarray(buffer.priority)
     expect(not close(priority, before), "update_priorities changes nothing yet.")
     expect((priority >= 0).all(), "A TD error of −4 is as surprising as one of 4: use |δ|.")
@@ -485,9 +660,9 @@ def check_prioritised_buffer(kind: type) -> None:
         not close(priority[:3], [4, 1, 0], 0.01),
         "The errors belong to the rows in self.drawn, in that order.",
     )
-    expect(close(priority[[3, 0, 2]], [4, 1, 2], 0.01), "The priority should be |δ| + ε.")
+    expect(close(priority[[3, 0, 2]], [4, 1, 2], 0.011), "The priority should be |δ| + ε.")
     expect(priority[1] > 0, "An error of 0 gives no chance to be drawn again: add a small ε.")
-    expect(priority[1] < 0.011, "ε should be small: 1e-6, say.")
+    expect(priority[1] < 2e-6, "ε should be smaller: the text says how small.")
 
     store(buffer, 1)
     expect(
@@ -510,23 +685,45 @@ def check_prioritised_buffer(kind: type) -> None:
         close(product, product[0], 1e-3) and close(weights.max(), 1.0),
         "β = 1: the weights of the drawn rows should be in proportion to 1 / P, the largest 1.",
     )
-    twins = new(), new()
+    alpha, beta = rng.uniform(0.4, 0.7, 2).tolist()
+    buffer = new(alpha=alpha, beta=beta)
+    store(buffer, 5)
+    errors = np.array([1, 3, 9, 9, 27]) * rng.uniform(0.9, 1.1, 5)
+    learn(buffer, [4, 3, 2, 1, 0], list(-errors[::-1]))
+    expect(
+        close(buffer.priority[:5], errors),
+        f"α = {alpha:.2f}: self.priority holds |δ| + ε itself; α counts when rows are drawn.",
+    )
+    drawn = draw(buffer)
+    share, wanted = np.bincount(drawn, minlength=5) / 4_000, errors**alpha / (errors**alpha).sum()
+    expect(
+        bool((np.abs(share - wanted) < 0.05).all()),
+        f"α = {alpha:.2f}: 4,000 draws have the shares {share.round(2)}. Use self.alpha.",
+    )
+    wanted = (wanted[drawn].min() / wanted[drawn]) ** beta
+    weights = array("self.weights", buffer.weights, (4_000,))
+    expect(close(weights, wanted, 1e-3), f"β = {beta:.2f}: other weights are due. Use self.beta.")
+    twins = new(), new(), new(seed=1)
     for each in twins:
         store(each, 50)
-    first, second = map(draw, twins)
+    first, second, third = map(draw, twins)
     expect(close(first, second), "Two buffers with one seed differ: draw from self.rng.")
+    own = not close(first, third) and not close(first, draw(twins[0]))
+    expect(own, "Another seed, or a second draw, gives the same rows: draw from self.rng itself.")
     buffer = new(alpha=0.0)  # 0 to the power 0 is 1
     store(buffer, 4)
     draw(buffer)
 
     buffer = new(size=3, batch=3, alpha=0.0)
     store(buffer, 3)
-    buffer.drawn = np.arange(3)
-    buffer.update_priorities(np.array([5.0, 0.5, 0.5]))
-    buffer.drawn = np.arange(1)
-    buffer.update_priorities(np.array([0.1]))
+    learn(buffer, [0, 1, 2], [5.0, 0.5, 0.3])
+    learn(buffer, [0, 1, 2], [0.1, 0.5, 0.3])
     store(buffer, 1)
     expect(buffer.priority[0] > 0.2, "An overwritten row keeps the old transition's priority.")
+    expect(
+        close(buffer.priority[0], 0.5) or close(buffer.priority[0], 5),  # now, or ever
+        f"The largest priority is 0.5, and a new transition gets {buffer.priority[0]:g}.",
+    )
     counts = np.zeros(3)
     for _ in range(600):
         counts += np.bincount(draw(buffer), minlength=3)

@@ -370,7 +370,7 @@ WRONG["10"] = {
     ),
     "while": (
         WINDOWS.format("""first = rng.integers(max(0, stored - size), stored - n + 1, batch_size)
-        windows = np.empty((batch_size, n, 2), ring.dtype)
+        windows = np.empty((batch_size, n, ring.shape[1]), ring.dtype)
         k = 0
         while k < n:
             windows[:, k] = ring[(first + k) % size]
@@ -586,7 +586,7 @@ WRONG["04-agent"] = {
     "twice": (
         MY.format("super().update(batch)\n            " + PAIR)
         + '            return {"critic_loss": loss_q, "actor_loss": loss_mu}',
-        "The critic's loss is another",
+        "agent's own update",
     ),
     "pair": (MY.format(PAIR + "            return loss_q, loss_mu"), "return a dict"),
     "names": (
@@ -1058,6 +1058,608 @@ WRONG["12-buffer"] = {
     "drawn": (BUFFER.replace("column[self.drawn]", "column[self.drawn - 1]"), "what came out"),
 }
 
+# Answers that were once given marks though wrong, or refused though right.
+SOFT = HALF.format(tau="1 - 0.5 ** (1 / half_life)")
+WEIGHT = "v.is_floating_point()"
+RIGHT["02"]["one by one"] = """
+    @torch.no_grad()
+    def half_life_update(target, source, half_life):
+        keep, new = 2 ** (-1 / half_life), {}
+        for k in target:
+            if target[k].dtype in (torch.float32, torch.float64):
+                new[k] = torch.tensor(keep * target[k].numpy() + (1 - keep) * source[k].numpy())
+            else:
+                new[k] = torch.tensor(source[k])
+        return new"""
+WRONG["02"] |= {
+    "table": (HALF.format(tau="{10.0: 0.066967, 1.0: 0.5, 3.0: 0.206299}[half_life]"), "KeyError"),
+    "table of numbers": (
+        """
+        def half_life_update(target, source, half_life):
+            tau = 1 - 0.5 ** (1 / half_life)
+            w, b = torch.tensor([[tau, 8 - 8 * tau]]), torch.tensor([1 - 2 * tau])
+            return {"w": w, "b": b, "n": torch.tensor(7)}""",
+        "keys should be",
+    ),
+    "keys": (
+        """
+        def half_life_update(target, source, half_life):
+            tau = 1 - 0.5 ** (1 / half_life)
+            new = {k: target[k] + tau * (source[k] - target[k]) for k in ("w", "b")}
+            return new | {"n": source["n"]}""",
+        "KeyError",
+    ),
+    "whole half-lives": (
+        SOFT.replace("1 / half_life", "1 / max(1, int(half_life))"),
+        "any number above 0",
+    ),
+    "rounded": (
+        SOFT.replace("1 / half_life", "1 / max(1, round(half_life))"),
+        "any number above 0",
+    ),
+    "rounded up": (SOFT.replace("1 / half_life", "1 / np.ceil(half_life)"), "any number above 0"),
+    "at least 1": (SOFT.replace("1 / half_life", "1 / max(half_life, 1)"), "any number above 0"),
+    "by shape": (SOFT.replace(WEIGHT, "v.ndim > 0"), "stays an integer"),
+    "by name": (SOFT.replace(WEIGHT, "k != 'n'"), "stays an integer"),
+    "int64": (SOFT.replace(WEIGHT, "v.dtype != torch.int64"), "stays an integer"),
+    "float32": (SOFT.replace(WEIGHT, "v.dtype == torch.float32"), "same fraction"),
+    "7": (SOFT.replace("else source[k]", "else torch.tensor(7)"), "taken over"),
+    "counts on": (SOFT.replace("else source[k]", "else v + 4"), "taken over"),
+    "larger": (SOFT.replace("else source[k]", "else torch.maximum(v, source[k])"), "taken over"),
+    "sizes": (SOFT.replace("source[k] - v", "source[k] - v.abs()"), "same fraction"),
+}
+WRONG["03-number"] |= {
+    "rounded down": ("sigma_white = 0.37", "20,000 copies"),
+    "root": ("sigma_white = 0.15**0.5", "20,000 copies"),
+}
+BOTH_LOSSES = "return loss_q.item(), loss_mu.item()"
+RIGHT["04"] |= {
+    "tensor": UPDATE.replace(BOTH_LOSSES, "return torch.stack([loss_q, loss_mu])"),
+    "array": UPDATE.replace(BOTH_LOSSES, "return np.array([loss_q.item(), loss_mu.item()])"),
+    "generator": UPDATE.replace(BOTH_LOSSES, "return (x.item() for x in (loss_q, loss_mu))"),
+    "map": UPDATE.replace(BOTH_LOSSES, "return map(float, (loss_q.detach(), loss_mu.detach()))"),
+    "float32": UPDATE.replace("gamma * (1 - b", "torch.tensor(gamma) * (1 - b"),
+}
+ANOTHER = "critic's loss is another"
+WRONG["04"] |= {
+    "gamma of the check": slip("gamma * (", "0.9 * (", ANOTHER),
+    "tau of the check": slip("tau * (k - p)", "0.1 * (k - p)", "not where Eq. 9"),
+    "32 rows": slip("((q - y) ** 2).mean()", "((q - y) ** 2).sum() / 32", ANOTHER),
+    "32 rows of the actor": slip(
+        "nets.actor(batch.obs)).mean()", "nets.actor(batch.obs)).sum() / 32", "actor's loss"
+    ),
+    "every fourth row": slip(
+        "(1 - batch.terminated)", "(torch.arange(len(batch.reward)) % 4 != 0)", ANOTHER
+    ),
+    "changes rewards": slip(
+        "y = batch.reward + gamma * (1 - batch.terminated) * next_q",
+        "y = batch.reward.add_(gamma * (1 - batch.terminated) * next_q)",
+        "changes the batch",
+    ),
+    "changes flags": slip(
+        "(1 - batch.t", "batch.terminated.mul_(-1).add_(1) * (1 + 0 * batch.t", "changes the batch"
+    ),
+    "tau of one copy": slip(
+        "nets.critic.parameters()):\n                p += tau",
+        "nets.critic.parameters()):\n                p += 0.1",
+        "not where Eq. 9",
+    ),
+    "Huber": slip(
+        "((q - y) ** 2).mean()", "2 * torch.nn.functional.huber_loss(q, y, delta=5.0)", ANOTHER
+    ),
+    "clipped rewards": slip("batch.reward +", "batch.reward.clamp(-3, 3) +", ANOTHER),
+    "clipped target": slip("q = nets.critic(", "y = y.clamp(-10, 10); q = nets.critic(", ANOTHER),
+}
+AGENTS = RIGHT["04-agent"]["pair"]
+RIGHT["04-agent"]["more numbers"] = AGENTS.replace("loss_mu}", 'loss_mu, "r": batch.reward[0]}')
+WRONG["04-agent"] |= {
+    "the agent's own": (MY.format("return super().update(batch)"), "agent's own update"),
+    "the class's own": (
+        MY.format("""found = DDPGAgent.update(self, batch)
+            return {"critic_loss": found["critic_loss"], "actor_loss": found["actor_loss"]}"""),
+        "agent's own update",
+    ),
+    "numbers of the check": (AGENTS.replace("self.gamma, self.tau", "0.9, 0.1"), ANOTHER),
+    "text": (AGENTS.replace(": loss_q", ': "loss_q"'), "should be a number"),
+}
+TAKE = RIGHT["05"]["take the money"]
+CLOCK = TAKE.replace("self.obs = 0\n", "self.obs = self.t = 0\n").replace(
+    "        if self.obs == 0 and", "        self.t += 1\n            if self.obs == 0 and"
+)
+RIGHT["05"]["other numbers"] = """
+    class FatalLimit(gym.Env):
+        observation_space, action_space = gym.spaces.Discrete(50), gym.spaces.Discrete(5)
+
+        def reset(self, seed=None, options=None):
+            self.obs = 7
+            return np.array(7), {}
+
+        def step(self, action):
+            if self.obs == 7 and action == 4:
+                return np.int32(7), np.float32(30), np.bool_(True), np.bool_(False), {}
+            self.obs = 3
+            return np.int64(3), torch.tensor(1.0), 0, False, {}"""
+RIGHT["05"]["shorter corridor"] = FATAL.format(
+    n=40,
+    step="""if self.obs == 0 and action == 0:
+                return 39, 20.0, True, False, {}
+            self.obs = min(self.obs + 1, 15)
+            return self.obs, float(self.obs == 15), False, False, {}""",
+)
+DRAWN = "super().reset(seed=seed)\n            self.obs = {}\n            return self.obs, {{}}"
+START = "self.obs = 0\n            return 0, {}"
+WRONG["05"] |= {
+    "a drawn prize": (
+        TAKE.replace(
+            "self.obs = 0\n", "super().reset(seed=seed)\n            self.obs = 0\n"
+        ).replace("40.0", "40.0 + self.np_random.normal()"),
+        "one path twice differs",
+    ),
+    "a drawn start": (
+        TAKE.replace(START, DRAWN.format("int(self.np_random.choice([0, 2]))"))
+        .replace("Discrete(2)\n            self.a", "Discrete(3)\n            self.a")
+        .replace("self.obs == 0 and", "self.obs != 1 and"),
+        "always return one obs",
+    ),
+    "the start of one seed": (
+        TAKE.replace(START, DRAWN.format("0 if seed == 0 else 1")),
+        "best action stays the best",
+    ),
+    "a clock after the limit": (
+        CLOCK.replace("return 1, 1.0,", "return 1, 1.0 if self.t < 22 else -50.0,"),
+        "obs and action alone",
+    ),
+    "an end after the limit": (
+        CLOCK.replace("return 1, 1.0, False", "return 1, 1.0, self.t > 24"),
+        "obs and action alone",
+    ),
+    "a life beyond the limit": (
+        RIGHT["05"]["shorter corridor"].replace("20.0", "5.0").replace("15", "31"),
+        "lie beyond the 20 steps",
+    ),
+    "a treasure beyond the limit": (
+        RIGHT["05"]["shorter corridor"]
+        .replace("20.0", "5.0")
+        .replace("15", "31")
+        .replace("float(self.obs == 31), False", "100.0 * (self.obs == 30), self.obs == 30"),
+        "lie beyond the 20 steps",
+    ),
+}
+WRONG["06"] |= {
+    "other counts": (
+        NAMES + PICTURES.format("ABCD") + "\ncounts.update(A=counts['C'], C=counts['A'])",
+        "no longer what the notebook drew",
+    ),
+    "lists": (NAMES + "kinds = {k: [v] for k, v in zip(kinds_of, 'CBAD')}", "with a letter"),
+}
+PULL, PUSH = "noise + theta * (mu - noise) * dt", " + sigma * dt**0.5 * epsilon"
+RIGHT["07"]["tuple"] = (
+    OU + "tuple(n + theta * dt * (mu - n) + sigma * dt**0.5 * e for n, e in zip(noise, epsilon))"
+)
+WRONG["07"] |= {
+    "whole mu": (OU + "noise + theta * mu - theta * dt * noise" + PUSH, "way from each number"),
+    "slow noise": (OU + "noise + theta * (mu - noise * dt)" + PUSH, "way from each number"),
+    "no mu below 1": (
+        OU + "noise + theta * (mu * (dt == 1) - noise) * dt" + PUSH,
+        "way from each number",
+    ),
+    "mean": (
+        OU + "noise + theta * (mu - (noise if dt == 1 else noise.mean())) * dt" + PUSH,
+        "way from each number",
+    ),
+    "sigma and dt": (OU + PULL + " + sigma ** (1 / dt) * dt**0.5 * epsilon", "σ, dt and each"),
+    "one push": (
+        OU + PULL + " + sigma * dt**0.5 * (epsilon if dt == 1 else epsilon[0])",
+        "each number's own",
+    ),
+    "two numbers": (OU + f"np.zeros(2) + ({PULL}{PUSH})[:2]", "shape"),
+    "table": (
+        OU + PULL + " + sigma * {0.25: 0.5, 0.5: 0.7071, 1.0: 1.0}[dt] * epsilon",
+        "KeyError",
+    ),
+    "pulled push": (OU + PULL + PUSH + " * (1 - theta * (1 - dt))", "alone"),
+}
+INPLACE, INIT = RIGHT["08"]["in place"], "torch.nn.init.uniform_(p, -3, 3)"
+MADE = LARGE.format(**SOUND)
+MORE = "\n            "
+RIGHT["08"] |= {
+    "a thousandfold": INPLACE.replace(INIT, "p.data *= 1000"),
+    "own objective": LARGE.format(
+        **SOUND | {"learner": "self.learner(self.actor, self.actor_lr, self.climb)"}
+    )
+    + """
+
+        def climb(self, batch):
+            loss = actor_loss(self.critic(batch.obs, self.actor(batch.obs)))
+            return loss, {"actor_loss": loss}""",
+    "hidden": LARGE.format(
+        **SOUND | {"actor": "Actor(self.in_dim, self.act_dim, 3.0, self.hidden)"}
+    ),
+}
+LEARN = "self.learner(self.actor, self.actor_lr, self.{}_objective{})"
+VERY = "holds the very weights"
+WRONG["08"] |= {
+    "shallow": (LARGE.format(**SOUND | {"target": "copy.copy(self.actor)"}), VERY),
+    "assign": (
+        LARGE.format(**SOUND | {"target": "Actor(3, 1)"})
+        + f"{MORE}self.actor_target.load_state_dict(self.actor.state_dict(), assign=True)",
+        VERY,
+    ),
+    "one net": (MADE + f"{MORE}self.actor_target.net = self.actor.net", VERY),
+    "objective": (
+        LARGE.format(**SOUND | {"learner": LEARN.format("critic", "")}),
+        "goes down another loss",
+    ),
+    "every second": (
+        LARGE.format(**SOUND | {"learner": LEARN.format("actor", ", 2")}),
+        "in every update",
+    ),
+    "follows every second": (
+        LARGE.format(**SOUND | {"follower": "Follower(self.actor_target, self.actor, 2)"}),
+        "in every update",
+    ),
+    "SGD": (
+        MADE + f"{MORE}self.learners['actor'].optimizer = torch.optim.SGD("
+        "self.actor.parameters(), self.actor_lr)",
+        "with Adam",
+    ),
+    "new list": (
+        MADE + f"{MORE}self.learners = {{'actor': self.learners['actor']}}",
+        "learners should keep the other",
+    ),
+    "new followers": (
+        MADE + f"{MORE}self.followers = {{'actor': self.followers['actor']}}",
+        "followers should keep the other",
+    ),
+    "order": (
+        MADE + f"{MORE}self.learners = {{k: self.learners[k] for k in ('actor', 'critic')}}",
+        "critic learns first",
+    ),
+    "all 3": (INPLACE.replace(INIT, "torch.nn.init.constant_(p, 3.0)"), "spread over all"),
+    "positive": (INPLACE.replace("-3, 3", "0, 3"), "spread over all"),
+    "one weight": (INPLACE.replace(INIT, "p.data.view(-1)[0] = 2.9"), "spread over all"),
+    "small bias": (INPLACE.replace("(last.weight, last.bias)", "[last.weight]"), "bias"),
+    "large bias": (INPLACE.replace(INIT, INIT + "; last.bias.data.fill_(30)"), "bias"),
+    "small layers": (
+        LARGE.format(**SOUND | {"actor": "Actor(3, 1, 3.0, hidden=(100, 100))"}),
+        "as large as those",
+    ),
+    "all layers": (
+        INPLACE.replace("(last.weight, last.bias)", "self.actor.parameters()"),
+        "Only the last layer",
+    ),
+    "other critic": (MADE + f"{MORE}self.critic = Critic(4)", "critic_target should"),
+    "critic's copy": (MADE + f"{MORE}self.critic_target = Critic(4)", "critic_target should"),
+    "critic's rate": (
+        MADE + f"{MORE}self.learners['critic'].optimizer.param_groups[0]['lr'] = 1e-4",
+        "critic should learn at its own rate",
+    ),
+}
+RIGHT["09"] |= {
+    "list": RIGHT["09"]["loops"].replace("torch.tensor(out)", "out"),
+    "numpy": """
+        def n_step_target(reward, next_q, terminated, truncated, gamma):
+            r, q, d, t = (x.numpy() for x in (reward, next_q, terminated, truncated))
+            y = q[:, -1]
+            for k in range(r.shape[1] - 1, -1, -1):
+                y = r[:, k] + gamma * np.where(d[:, k], 0, np.where(t[:, k], q[:, k], y))
+            return y""",
+}
+WRONG["09"] |= {
+    "gammas of the check": (
+        FORWARDS.replace("reward.shape\n", "reward.shape; gamma = 0.5 if gamma == 0.5 else 0.9\n"),
+        "one-step target of Eq. 6|where the first step ends|Where the first",
+    ),
+    "64 rows": (FORWARDS.replace("torch.zeros(B)", "torch.zeros(B)[:64]"), "RuntimeError|shape"),
+}
+FIRST = (
+    "low = max(0, stored - size)\n        first = rng.integers(low, stored - n + 1, batch_size)\n"
+)
+NUMBERS = RIGHT["10"]["numbers"]
+INTEGERS = "rng.integers(low, stored - n + 1, batch_size)"
+AHEAD = "(k + np.arange(n)) % size"
+RIGHT["10"] |= {
+    "wrapped": WINDOWS.format(
+        FIRST
+        + """        rows = np.add.outer(first, np.arange(n))
+        return np.take(ring, rows, axis=0, mode="wrap")"""
+    ),
+    "choice": NUMBERS.replace(INTEGERS, "rng.choice(np.arange(low, stored - n + 1), batch_size)"),
+}
+NOLOOP = "without a Python loop"
+WRONG["10"] |= {
+    "2,000 windows": (NUMBERS.replace("1, batch_size", "1, 2_000"), "shape"),
+    "two columns": (NUMBERS.replace("% size]", "% size].reshape(-1, n, 2)"), "reshape|shape"),
+    "10 rows": (
+        WINDOWS.format(
+            FIRST + "        return ring[(first[:, None] + np.arange(n)) % size]"
+        ).replace("len(ring)", "min(len(ring), 7)"),
+        "oldest one|never written|no window|successive|newest|shape",
+    ),
+    "map": (
+        WINDOWS.format(
+            FIRST + f"        one = lambda k: ring[{AHEAD}]\n"
+            "        return np.stack(list(map(one, first)))"
+        ),
+        NOLOOP,
+    ),
+    "vectorize": (
+        WINDOWS.format(
+            FIRST + f"        one = lambda k: ring[{AHEAD}]\n"
+            "        return np.vectorize(one, signature='()->(n,d)')(first)"
+        ),
+        NOLOOP,
+    ),
+    "apply": (
+        WINDOWS.format(
+            FIRST + f"        one = lambda k: ring[{AHEAD}]\n"
+            "        return np.apply_along_axis(one, 1, first[:, None])"
+        ),
+        NOLOOP,
+    ),
+    "helper": (
+        "def pick(ring, first, n):\n"
+        "    return np.stack([ring[(k + np.arange(n)) % len(ring)] for k in first])\n"
+        + textwrap.dedent(WINDOWS.format(FIRST + "        return pick(ring, first, n)")),
+        NOLOOP,
+    ),
+    "recursion": (
+        "def pick(ring, k, n):\n"
+        "    rows = ring[k % len(ring)][:, None]\n"
+        "    return rows if n == 1 else np.concatenate([rows, pick(ring, k + 1, n - 1)], 1)\n"
+        + textwrap.dedent(WINDOWS.format(FIRST + "        return pick(ring, first, n)")),
+        NOLOOP,
+    ),
+    "copied rng": (NUMBERS.replace("rng.integers", "copy.deepcopy(rng).integers"), "rng itself"),
+    "without replacement": (
+        NUMBERS.replace(
+            INTEGERS, "np.resize(rng.permutation(np.arange(low, stored - n + 1)), batch_size)"
+        ),
+        "rng itself|by itself|whatever windows",
+    ),
+    "in turn": (
+        NUMBERS.replace(
+            INTEGERS, "low + (rng.integers(1000) + np.arange(batch_size)) % (stored - n + 1 - low)"
+        ),
+        "rng itself|whatever windows",
+    ),
+    "no single window": (
+        NUMBERS.replace(INTEGERS, INTEGERS + " if stored > n else np.ones(batch_size, int)"),
+        "never written",
+    ),
+}
+RIGHT["11-target"] |= {
+    "numpy": CLIPPED + "(reward + gamma * (1 - terminated) * next_q.detach().numpy().min(0))",
+    "list": CLIPPED
+    + "[float(r + gamma * (1 - d) * min(q)) for r, q, d in zip(reward, next_q.T, terminated)]",
+}
+EACH = "values of each row"
+TD = CLIPPED + "td_target(reward, {}, terminated, gamma)"
+WRONG["11-target"] |= {
+    "the last": (TD.format("next_q[-1]"), EACH),
+    "one critic": (TD.format("next_q[next_q.sum(dim=1).argmin()]"), EACH),
+    "first and last": (TD.format("torch.minimum(next_q[0], next_q[-1])"), EACH),
+    "three": (TD.format("next_q[:3].amin(0)"), EACH),
+    "gammas": (
+        TD.format("next_q.amin(0)").replace(" gamma)", " 0.5 if gamma == 0.5 else 1.0)"),
+        EACH,
+    ),
+    "rewards": (TD.format("next_q.amin(0)").replace("(reward,", "((reward > 0).float(),"), EACH),
+    "row 1": (
+        CLIPPED + "(reward + gamma * (torch.arange(len(reward)) != 1) * next_q.amin(0)).detach()",
+        EACH + "|One critic",
+    ),
+}
+TWINS = TWIN.format(**TWO)
+BETWEEN = '            self.learners["c'
+LEARN2 = "self.learner(self.critic2, self.critic_lr, {})"
+RIGHT["11-critics"] |= {
+    "lambda": TWIN.format(
+        **TWO | {"learner": LEARN2.format("lambda batch: self.critic2_objective(batch)")}
+    ),
+    "actor last": TWINS.replace(
+        BETWEEN, '            actor = self.learners.pop("actor")\n' + BETWEEN
+    ).replace(
+        "            self.followers",
+        '            self.learners["actor"] = actor\n            self.followers',
+    ),
+}
+WRONG["11-critics"] |= {
+    "shallow": (TWIN.format(**TWO | {"target": "copy.copy(self.critic2)"}), VERY),
+    "assign": (
+        TWIN.format(
+            **TWO | {"target": STATE.replace("state_dict())", "state_dict(), assign=True)")}
+        ),
+        VERY,
+    ),
+    "every second": (
+        TWIN.format(**TWO | {"learner": LEARN2.format("self.critic2_objective, 2")}),
+        "in every update",
+    ),
+    "follows every second": (
+        TWIN.format(**TWO | {"follower": "Follower(self.critic2_target, self.critic2, 2)"}),
+        "in every update",
+    ),
+    "actor's objective": (
+        TWIN.format(**TWO | {"learner": LEARN2.format("self.actor_objective")}),
+        "loss of its own",
+    ),
+    "critic's objective": (
+        TWIN.format(**TWO | {"learner": LEARN2.format("lambda b: self.critic_objective(b)")}),
+        "loss of its own",
+    ),
+    "SGD": (
+        TWINS.replace(
+            "            self.followers",
+            '            self.learners["critic2"].optimizer = torch.optim.SGD(\n'
+            "                self.critic2.parameters(), self.critic_lr)\n"
+            "            self.followers",
+        ),
+        "with Adam",
+    ),
+    "alike but for the last layer": (
+        TWIN.format(**TWO | {"critic": "copy.deepcopy(self.critic)"}).replace(
+            BETWEEN,
+            "            torch.nn.init.uniform_(self.critic2.net[-1].weight)\n"
+            "            self.critic2_target = slow_copy(self.critic2)\n" + BETWEEN,
+        ),
+        "start with equal",
+    ),
+    "nearly alike": (
+        TWIN.format(**TWO | {"critic": "copy.deepcopy(self.critic)"}).replace(
+            "            self.critic2_target",
+            "            self.critic2.net[-1].bias.data += 1e-6\n            self.critic2_target",
+            1,
+        ),
+        "start with equal",
+    ),
+    "own seed": (
+        TWINS.replace("self.critic2 =", "torch.manual_seed(0)\n            self.critic2 =", 1),
+        "another seed",
+    ),
+    "inputs": (TWIN.format(**TWO | {"critic": "Critic(self.obs_dim)"}), "as large as those"),
+    "layers": (TWIN.format(**TWO | {"critic": "Critic(4, hidden=(8,))"}), "as large as those"),
+    "new actor": (
+        TWINS.replace("super().build()", "super().build()\n            self.actor = Actor(3, 1)"),
+        "actor_target should start",
+    ),
+    "critic's copy": (
+        TWINS.replace(BETWEEN, "            self.critic_target = self.critic2_target\n" + BETWEEN),
+        "critic_target should start",
+    ),
+    "actor's learner": (
+        TWINS.replace(
+            BETWEEN, '            self.learners["actor"] = self.learners["critic"]\n' + BETWEEN
+        ),
+        "weights of the new actor",
+    ),
+}
+CLIMB = """
+        def actor_objective(self, batch):
+            loss = actor_loss({})
+            return loss, {{"actor_loss": loss}}
+    """
+BUILD = """
+        def build(self):
+            super().build()
+            {}
+    """
+Q1, Q2 = (f"self.critic{k}(batch.obs, self.actor(batch.obs))" for k in ("", "2"))
+STEP_UP = "actor is not where a step up"
+RIGHT["11-agent"]["critic2 first"] = AGENT + BUILD.format(
+    "self.learners = {k: self.learners[k] for k in ('critic2', 'critic', 'actor')}"
+)
+WRONG["11-agent"] |= {
+    "climbs critic2": (AGENT + CLIMB.format(Q2), STEP_UP),
+    "climbs the smaller": (AGENT + CLIMB.format(f"torch.minimum({Q1}, {Q2})"), STEP_UP),
+    "climbs at next_obs": (AGENT + CLIMB.format(Q1.replace(".obs", ".next_obs")), STEP_UP),
+    "climbs half": (AGENT + CLIMB.format(Q1 + "[:16]"), STEP_UP),
+    "actor first": (
+        AGENT
+        + BUILD.format(
+            "self.learners = {k: self.learners[k] for k in ('actor', 'critic', 'critic2')}"
+        ),
+        STEP_UP,
+    ),
+    "gamma of the check": (AGENT.replace("self.gamma", "0.9"), ANOTHER),
+    "tau of the check": (BY_HAND.replace("self.tau", "0.1"), "τ is"),
+    "32 rows": (
+        AGENT.replace("loss1, loss2\n", "loss1 * len(batch.reward) / 32, loss2\n", 2).replace(
+            "loss1, loss2 =", "loss1, loss2 ="
+        ),
+        ANOTHER,
+    ),
+    "flags of the check": (
+        AGENT.replace("batch.terminated", "1.0 * (torch.arange(len(batch.reward)) % 4 == 0)"),
+        ANOTHER,
+    ),
+    "records nothing": (
+        AGENT.replace('"critic_loss": loss', '"critic_loss": loss * 0'),
+        "records another number",
+    ),
+    "records the other": (
+        AGENT.replace('"critic2_loss": loss', '"critic2_loss": self.both(batch)[0]'),
+        "records another number",
+    ),
+    "every second": (AGENT + BUILD.format("self.learners['critic2'].every = 2"), "should return"),
+    "follows every second": (
+        AGENT + BUILD.format("self.followers['critic'].every = 2"),
+        "critic_target did not move",
+    ),
+}
+RIGHT["12-formulas"]["lists"] = FORMULAS.format(
+    p="[x**alpha / sum(y**alpha for y in p) for x in p]",
+    w="[(min(drawn) / d) ** beta for d in drawn]",
+)
+WRONG["12-formulas"] |= {
+    "alphas": (
+        FORMULAS.format(**BOTH | {"p": "{0: p**0 / 3, 0.5: p**0.5 / 7, 1: p / 4}[alpha]"}),
+        "KeyError",
+    ),
+    "half alphas": (
+        FORMULAS.format(**BOTH | {"p": BOTH["p"].replace("alpha", "(np.rint(2 * alpha) / 2)")}),
+        "to the power α first",
+    ),
+    "half betas": (
+        FORMULAS.format(**BOTH | {"w": "(drawn.min() / drawn) ** (np.rint(2 * beta) / 2)"}),
+        "to the power −β",
+    ),
+    "the last is rarest": (
+        FORMULAS.format(**BOTH | {"w": "(drawn[-1] / drawn) ** beta"}),
+        "to the power −β|largest",
+    ),
+    "two rows": (FORMULAS.format(**BOTH | {"p": BOTH["p"] + " if alpha else [0.5, 0.5]"}), "shape"),
+}
+ERRORS = "self.priority[self.drawn] = np.abs(td_error) + 1e-6"
+COLUMNS = "Batch(*(column[self.drawn] for column in self.data))"
+RIGHT["12-buffer"]["loop over a batch"] = BUFFER.replace(
+    ERRORS,
+    """for k in range(self.batch_size):
+                self.priority[self.drawn[k]] = abs(td_error[k]) + 1e-6""",
+)
+WRONG["12-buffer"] |= {
+    "no beta": (BUFFER.replace("** self.beta", "** 1.0"), "Use self.beta"),
+    "alpha 0 or 1": (BUFFER.replace("** self.alpha", "** (self.alpha > 0)"), "Use self.alpha"),
+    "priority to the power": (
+        BUFFER.replace(ERRORS, ERRORS.replace("= ", "= (") + ") ** self.alpha").replace(
+            "[: len(self)] ** self.alpha", "[: len(self)]"
+        ),
+        "holds |δ|".replace("|", r"\|"),
+    ),
+    "clipped": (BUFFER.replace("np.abs(td_error)", "np.abs(td_error).clip(0, 4.5)"), "holds"),
+    "large epsilon": (BUFFER.replace("1e-6", "0.01"), "ε should be smaller"),
+    "larger epsilon": (BUFFER.replace("1e-6", "1e-3"), "ε should be smaller"),
+    "at least 1": (
+        BUFFER.replace("self.priority.max()", "max(1, self.priority.max())"),
+        "new transition gets 1",
+    ),
+    "the latest": (
+        BUFFER.replace("self.priority.max()", "self.priority[(self.stored - 1) % self.size]"),
+        "new transition gets|largest priority",
+    ),
+    "first rows of one column": (
+        BUFFER.replace(COLUMNS, f"{COLUMNS}._replace(next_obs=self.data.obs[: self.batch_size])"),
+        "next_obs of the batch",
+    ),
+    "obs twice": (
+        BUFFER.replace(COLUMNS, f"{COLUMNS}._replace(next_obs=self.data.obs[self.drawn])"),
+        "next_obs of the batch",
+    ),
+    "changes the errors": (
+        BUFFER.replace(ERRORS, ERRORS.replace("(td_error)", "(td_error, out=td_error)")),
+        "changes the TD errors",
+    ),
+    "one draw": (
+        BUFFER.replace("self.rng.choice", "np.random.default_rng(0).choice"),
+        "rng itself",
+    ),
+    "copied stream": (
+        "import copy\n"
+        + textwrap.dedent(BUFFER.replace("self.rng.c", "copy.deepcopy(self.rng).c")),
+        "rng itself",
+    ),
+}
+
 
 def cases(table):
     return [
@@ -1085,8 +1687,8 @@ def test_the_share_of_visits_that_the_time_limit_cuts():
     names = {"gym": gym}
     exec(textwrap.dedent(RIGHT["05"]["take the money"]), names)
     next_state, _, terminated = ddpg_limit.table(names["FatalLimit"])
-    share, reached = ddpg_limit.cut_share(next_state, terminated)
-    assert share == pytest.approx([0.0, 1 / 19]) and reached == 0.5
+    share, reached, visited = ddpg_limit.cut_share(next_state, terminated)
+    assert share == pytest.approx([0.0, 1 / 19]) and reached == 0.5 and visited.all()
 
 
 def test_training_that_does_not_reach_the_goal_is_tried_with_three_seeds(
