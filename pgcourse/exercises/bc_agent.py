@@ -7,7 +7,7 @@ import torch
 
 from pgcourse import BCAgent, make_env
 from pgcourse.exercises.ddpg_kit import attempt, close, shake
-from pgcourse.exercises.grading import expect, number, right
+from pgcourse.exercises.grading import expect, fresh, number, right
 
 RECORD = ("actor_loss", "q_term", "bc_term", "pass_rate")
 STEPS = (0, 250, 500, 750, 1_000, 1_500, 1, 130, 400, 999, 1_001, 10_100)
@@ -23,30 +23,34 @@ def bc_agent(kind: type, env: Any = None, **options: Any) -> BCAgent:
 
 
 def small(kind: type, env: Any = None, **options: Any) -> BCAgent:
-    """Return a small agent with 30 demonstrated rows."""
+    """Return a small agent; without `demo`, it has 30 demonstrated rows."""
     env = make_env("Pendulum-v1") if env is None else env
     rng, size = np.random.default_rng(1), env.observation_space.shape[0]
-    demo = [
+    rows = [
         (rng.uniform(-0.05, 0.05, size).tolist(), [0.5], -1.0, [0.0] * size, False)
-        for _ in range(30)
+        for _ in range(options.pop("rows", 30))
     ]
-    options = {"demo": demo, "initial_random_steps": 10, "seed": 0, "q_filter": False} | options
+    options = {"demo": rows, "initial_random_steps": 10, "seed": 0, "q_filter": False} | options
     return kind(env, 500, 16, 8, 1.0, 0.1, **options)
 
 
 def check_fading(kind: type) -> None:
     """Grade an agent whose lambda2 fades to 0 over its first 1,000 steps."""
     agents = []
-    for lambda1, lambda2, q_filter in ((0.5, 0.3, True), (0.2, 5.0, "soft"), (0.0, 1.5, False)):
-        options = {"lambda1": lambda1, "lambda2": lambda2, "q_filter": q_filter}
+    for options in (
+        {"lambda1": 0.5, "lambda2": 0.3, "q_filter": True},
+        {"lambda1": 0.2, "q_filter": "soft"},  # lambda2 is left at its default
+        {"lambda1": 0.0, "lambda2": 1.5, "q_filter": False},
+    ):
         agents.append((bc_agent(kind, **options), small(BCAgent, **options)))
+        agents[-1][0].first_step, agents[-1][0].last_step = 300, 5_000  # as in a second training
     for agent, plain in agents:
         plain.train(20, plotting_interval=0)
         for seed, name in enumerate(("actor", "critic")):
             shake(getattr(plain, name), seed)
             getattr(agent, name).load_state_dict(getattr(plain, name).state_dict())
     batches = [mixed(plain) for _, plain in agents]
-    check_shares(agents[-1][0], batches[-1])
+    check_shares(agents[-1][0], batches[-1], (*STEPS, *fresh().integers(2, 999, 5).tolist()))
     for step in (*STEPS[1:], 500, 0):  # back as well: it depends on the step alone
         for (agent, plain), batch in zip(agents, batches, strict=True):
             check_objective(agent, plain, batch, step)
@@ -68,18 +72,18 @@ def objective(agent: BCAgent, batch: Any, step: int) -> tuple[torch.Tensor, dict
     agent.total_steps = step
     found = attempt("actor_objective", agent.actor_objective, batch)
     expect(found is not None and found is not ..., "actor_objective returns nothing yet.")
-    pair = isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict)
+    pair = isinstance(found, tuple | list) and len(found) == 2 and isinstance(found[1], dict)
     expect(pair and set(RECORD) <= set(found[1]), "Return the loss and BCAgent's record.")
     expect(isinstance(found[0], torch.Tensor), "The loss should be a tensor ().")
     return found
 
 
-def check_shares(agent: BCAgent, batch: Any) -> None:
+def check_shares(agent: BCAgent, batch: Any, steps: tuple) -> None:
     """Check which share of the cloning term is left, for an agent whose only term it is."""
     found = {}
-    for step in STEPS:
+    for step in steps:
         loss, record = objective(agent, batch, step)
-        found[step] = loss.item() - number("q_term", record["q_term"])
+        found.setdefault(step, loss.item() - number("q_term", record["q_term"]))
     expect(found[0] > 0, "At step 0 the cloning term should have its full weight; yours is 0.")
     shares = {step: value / found[0] for step, value in found.items()}
     expect(
@@ -155,44 +159,80 @@ def check_objective(agent: BCAgent, plain: BCAgent, batch: Any, step: int) -> No
 
 def check_demo_resets(kind: type) -> None:
     """Grade an agent that starts half of its episodes from a demonstrated state of the car."""
-    agent = bc_agent(kind, env=make_env("MountainCarContinuous-v0"))
-    shown = agent.demo_memory.data.obs[:30]
-    starts, worlds = [], []
-    for _ in range(200):
-        start = attempt("reset", agent.reset)
-        expect(start is not None and start is not ..., "reset returns nothing yet.")
-        ready = hasattr(agent.env.unwrapped, "state")
-        expect(ready, "The environment never starts: call super().reset() first.")
-        starts.append(np.array(start, dtype=np.float64))
-        worlds.append(np.array(agent.env.unwrapped.state, dtype=np.float64))
-    starts, worlds = np.array(starts), np.array(worlds)
-    expect(
-        starts.shape == (200, 2), f"reset returns the first obs, (2,); yours {starts.shape[1:]}."
-    )
-    expect(
-        np.allclose(starts, worlds, atol=1e-5),
-        "The obs that you return is not the state of the environment: set env.unwrapped.state.",
-    )
-    expect(
-        agent.obs is not None and np.allclose(agent.obs, starts[-1]),
-        "agent.obs is not the obs that you return: the first transition would be wrong.",
-    )
-    from_demo = np.array([np.abs(shown - start).sum(axis=1).min() < 1e-5 for start in starts])
+    n = int(fresh().integers(9, 16))
+    agent = bc_agent(kind, env=make_env("MountainCarContinuous-v0"), rows=n)
+    shown = agent.demo_memory.data.obs.copy()
+    starts = reset(agent, 600)
+    rows = rows_of(shown, starts)
+    from_demo, usual = rows >= 0, starts[rows < 0]
     expect(from_demo.any(), "No episode starts from a demonstrated obs.")
     expect(
         not from_demo.all(), "Every episode starts from a demonstrated obs; half of them should."
     )
     expect(
-        0.35 < from_demo.mean() < 0.65,
+        0.39 < from_demo.mean() < 0.61,
         f"{from_demo.mean():.0%} start from one; half of them should.",
     )
-    different = len(np.unique(np.round(starts[from_demo], 6), axis=0))
-    expect(different > 15, f"Only {different} of 30 demonstrated states are used; draw among all.")
-    again = bc_agent(kind, env=make_env("MountainCarContinuous-v0"))
-    repeated = np.array([again.reset() for _ in range(20)])
+    counts = np.bincount(rows[from_demo], minlength=n)
+    used = int((counts > 0).sum())
+    expect(used == n, f"Only {used} of {n} demonstrated states are used; draw among all.")
+    expect(counts.max() < 3 * counts.mean(), "Some demonstrated states are used far more often "
+           "than others; each should be equally likely.")  # fmt: skip
+    at_rest = (np.abs(usual[:, 0] + 0.5) < 0.1 + 1e-6) & (usual[:, 1] == 0)
     expect(
-        np.allclose(repeated, starts[:20]),
+        at_rest.all() and len(np.unique(usual[:, 0])) > len(usual) / 2,
+        "The other episodes should start as usual: where the environment puts the car, each time "
+        "elsewhere.",
+    )
+    again = bc_agent(kind, env=make_env("MountainCarContinuous-v0"), rows=n)
+    expect(
+        np.allclose(reset(again, 20), starts[:20]),
         "Two agents with one seed start differently: draw with the agent's own stream, self.rng.",
     )
+    other = bc_agent(kind, env=make_env("MountainCarContinuous-v0"), rows=n, seed=1)
+    order = rows_of(shown, reset(other, 100))
+    expect(
+        not np.array_equal(order[order >= 0][:20], rows[from_demo][:20]),
+        "Agents with different seeds take the same demonstrated states in the same order: draw "
+        "with the agent's own stream, self.rng.",
+    )
     attempt("train", agent.train, 30, plotting_interval=0)
+    expect(
+        np.array_equal(shown, agent.demo_memory.data.obs),
+        "The demonstrations have changed: work on a copy of the row.",
+    )
     right("From a state near the goal a random walk finds the reward, and the critic hears of it.")
+
+
+def reset(agent: BCAgent, times: int) -> np.ndarray:
+    """Return the first obs of so many episodes of the car, (times, 2), and check each start."""
+    starts = np.zeros((times, 2))
+    for k in range(times):
+        agent.score, agent.noise.state = 1.0, np.ones(1)  # as an episode leaves them
+        start = attempt("reset", agent.reset)
+        expect(start is not None and start is not ..., "reset returns nothing yet.")
+        ready = hasattr(agent.env.unwrapped, "state")
+        expect(ready, "The environment never starts: call super().reset() first.")
+        shape = np.shape(start)
+        expect(shape == (2,), f"reset returns the first obs, (2,); yours {shape}.")
+        starts[k] = start
+        expect(
+            np.allclose(starts[k], agent.env.unwrapped.state, atol=1e-5),
+            "The obs that you return is not the state of the environment: set env.unwrapped.state.",
+        )
+        expect(
+            agent.obs is not None and np.allclose(agent.obs, starts[k]),
+            "agent.obs is not the obs that you return: the first transition would be wrong.",
+        )
+        expect(
+            agent.score == 0 and not agent.noise.state.any(),
+            "Some episodes keep the score and the noise of the one before: call super().reset() "
+            "in every episode, also in one that starts from a demonstration.",
+        )
+    return starts
+
+
+def rows_of(shown: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return which demonstrated row each start is, or -1: (T,)."""
+    gaps = np.abs(starts[:, None] - shown).sum(axis=2)
+    return np.where(gaps.min(axis=1) < 1e-5, gaps.argmin(axis=1), -1)

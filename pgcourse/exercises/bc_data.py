@@ -3,13 +3,13 @@
 import io
 import pickle
 import pickletools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 import numpy as np
 
 from pgcourse.exercises.ddpg_kit import attempt, close
-from pgcourse.exercises.grading import call, expect, number, right
+from pgcourse.exercises.grading import call, expect, fresh, number, right
 
 
 def rows(
@@ -31,6 +31,26 @@ def rows(
             place += 1
         place += gaps.pop(0) if gaps else 10
     return found
+
+
+def wander(rng: np.random.Generator, size: int, episodes: int) -> tuple[list[tuple], list[float]]:
+    """Return random transitions, with obs of `size` numbers, and the returns of the episodes.
+
+    An episode that terminated may be followed by one that starts just there; the others are
+    followed by one whose first obs differs in one number.
+    """
+    demo, found, obs = [], [], rng.normal(size=size)
+    for _ in range(episodes):
+        rewards, terminated = rng.normal(size=rng.integers(1, 6)).tolist(), rng.random() < 0.5
+        for left in range(len(rewards))[::-1]:
+            after = rng.normal(size=size)
+            reward = rewards[-1 - left]
+            demo.append((obs.tolist(), [0.0], reward, after.tolist(), terminated and not left))
+            obs = after
+        found.append(sum(rewards))
+        if not terminated or rng.random() < 0.5:
+            obs = obs + 0.05 * (np.arange(size) == rng.integers(size))
+    return demo, found
 
 
 def check_episode_returns(answer: Callable) -> None:
@@ -71,8 +91,25 @@ def check_episode_returns(answer: Callable) -> None:
         "An episode may have the return 0, and the next one may start from the last row's obs: "
         f"the returns are 0, 0, 2; got {found}.",
     )
-    empty = list(attempt("episode_returns", answer, []))
-    expect(empty == [], f"No transitions, no episodes: an empty list; got {empty}.")
+    found = returns(rows([[7]], [False]))
+    expect(found == [7], f"A single row that did not terminate is an episode as well; got {found}.")
+    rng = fresh()
+    for size, episodes in ((1, 1), (1, 9), (2, 9), (3, 30), (5, 30)):
+        demo, wanted = wander(rng, size, episodes)
+        found = returns(demo)
+        expect(
+            len(found) == episodes,
+            f"{len(demo)} random rows of {episodes} episodes: yours has {len(found)}. An obs has "
+            f"{size} numbers here, and starts elsewhere if any of them is another, be it by 0.05.",
+        )
+        expect(
+            close(found, wanted),
+            "The episodes are found, but not their returns: on random rewards the first one's is "
+            f"{wanted[0]:.4f}; yours {found[0]:.4f}.",
+        )
+    empty = attempt("episode_returns", answer, [])
+    nothing = np.ndim(empty) == 1 and len(empty) == 0
+    expect(nothing, f"No transitions, no episodes: an empty list; got {empty}.")
     right("terminated alone does not tell where episodes end, and neither do the places.")
 
 
@@ -127,6 +164,15 @@ STRANGERS = {
 }
 
 
+# Harmless instructions that today's Python seldom writes, one after the other.
+PLAIN = (
+    b"(I1\nL1L\nF1\nS'a'\nVa\nU\x01aT\x01\0\0\0a20]\x97\x98"
+    b"\x8b\x01\0\0\0a\x8d\x01\0\0\0\0\0\0\0a\x8e\x01\0\0\0\0\0\0\0a"
+    b"\x96\x01\0\0\0\0\0\0\0a1."
+)
+CALLS = {"GLOBAL", "STACK_GLOBAL", "REDUCE", *STRANGERS}
+
+
 def names_in(data: bytes) -> set[str]:
     """Return the names of all instructions in a pickle."""
     return {opcode.name for opcode, *_ in pickletools.genops(io.BytesIO(data))}
@@ -139,13 +185,13 @@ def check_opcodes(answer: Callable) -> None:
     def ask(data: bytes) -> set[str]:
         found = call(answer, data)
         expect(
-            isinstance(found, set | frozenset | list | tuple) and set(map(type, found)) <= {str},
+            isinstance(found, Set | list | tuple) and all(isinstance(each, str) for each in found),
             f"Return a set of names, such as {{'REDUCE'}}; got {found!r}.",
         )
         expect(not Trap.loaded, "Your function loads the file. By then it is too late.")
         odd = set(found) - names_in(data)
         expect(not odd, f"{sorted(odd)} do not stand in this file.")
-        return set(found)
+        return {str(each) for each in found}
 
     for protocol in range(5):
         found = ask(pickle.dumps(Trap(), protocol))
@@ -157,7 +203,17 @@ def check_opcodes(answer: Callable) -> None:
         harmless = found & {"PROTO", "STOP", "MARK", "TUPLE", "EMPTY_TUPLE", "BINPUT", "MEMOIZE"}
         expect(not harmless, f"{sorted(harmless)} call nothing.")
     for name, (data, does) in STRANGERS.items():
-        expect(name in ask(data), f"{name} {does}; yours misses it.")
+        found = ask(data)
+        expect(name in found, f"{name} {does}; yours misses it.")
+        rest = names_in(data) & CALLS - found
+        expect(not rest, f"In the file with {name} stand also {sorted(rest)}; name them all.")
+    files = [
+        pickle.dumps(Trap(), 0),
+        pickle.dumps(Trap(), 4),
+        *(file for file, _ in STRANGERS.values()),
+    ]
+    rest = CALLS - ask(b"".join(file[:-1] for file in files) + b".")
+    expect(not rest, f"In a long file with all thirteen yours misses {sorted(rest)}.")
     row = ([0.1, 0.2], [1.0], -1.0, [0.2, 0.3], False)
     words = {"GLOBAL": "cos\nsystem\n(S'x'\nR."}  # text, not an instruction
     honest = [([row] * 3, range(6)), ([words, None, 7, 2**70, b"R", {1}, frozenset("i")], (4, 5))]
@@ -169,6 +225,8 @@ def check_opcodes(answer: Callable) -> None:
                 f"Plain lists, tuples, numbers and texts call nothing; yours names {sorted(found)} "
                 f"in a harmless file (protocol {protocol}).",
             )
+    odd = sorted(ask(PLAIN))
+    expect(not odd, f"{odd} only build, copy or drop plain data: numbers, texts, bytes. Read .doc.")
     right("A file without these thirteen instructions can only build plain data.")
 
 
@@ -176,27 +234,29 @@ def check_seeds_needed(half_widths: Callable, seeds_needed: Callable) -> None:
     """Grade the half-widths of paired and unpaired intervals, and the seeds that are needed."""
     for n in (40, 12):
         check_half_widths(half_widths, n)
-    differences = np.array([1.0, 3.0, 2.0, 4.0, 0.0, 2.0])  # deviation √2
-    for gap, wanted in ((1.0, 8), (0.5, 31), (4.0, 1)):
+    rng = fresh()
+    for wanted in (1, 2, 8, *rng.integers(20, 60, 3).tolist()):
+        differences = 10 ** rng.uniform(-1, 1) * rng.normal(3, 1, rng.integers(5, 20))
+        root = np.sqrt(wanted - 0.7)  # so rounding, up or not, cannot fall on the other side
+        gap = float(1.96 * differences.std(ddof=1) / root)
         needed = number("seeds_needed", call(seeds_needed, differences, gap))
-        expect(
-            not close(needed, 1.96 * np.sqrt(2) / gap, 0.02), "n stands under a root: square it."
-        )
-        expect(needed == int(needed), "A number of seeds is a whole number: round up.")
+        expect(not close(needed, root, 0.02), "n stands under a root: square it.")
+        expect(needed % 1 == 0, "A number of seeds is a whole number: round up.")
         expect(needed != wanted - 1, "Round up: with one seed fewer the interval is too wide.")
         # A deviation takes two seeds, so who says "at least 2" is right as well.
         expect(
             needed == wanted or needed == max(wanted, 2),
-            f"For a half-width of {gap:g} it takes {wanted}; yours {needed:g}.",
+            f"{len(differences)} differences with deviation {differences.std(ddof=1):.3g}: for a "
+            f"half-width of {gap:.3g} it takes {wanted}; yours {needed:g}.",
         )
     right("Pairing by seed saves seeds when luck is shared, and costs nothing.")
 
 
 def check_half_widths(half_widths: Callable, n: int) -> None:
     """Grade the paired and the unpaired half-width for two agents on n seeds."""
-    rng = np.random.default_rng(0)
+    rng = fresh()
     luck = rng.normal(0, 10, n)
-    a, b = luck + rng.normal(2, 1, n), luck + rng.normal(0, 1, n)
+    a, b = luck + rng.normal(2, 1, n), 0.3 * luck + rng.normal(0, 1, n)
     found: Any = call(half_widths, a, b)
     expect(np.shape(found) == (2,), f"Return (paired, unpaired), two numbers; got {found!r}.")
     paired, unpaired = (number("a half-width", value) for value in found)
@@ -215,11 +275,11 @@ def check_half_widths(half_widths: Callable, n: int) -> None:
         "You divide by n within the deviation; the sample's deviation has n − 1, ddof=1.",
     )
     expect(
-        close(paired, right_paired, 0.01),
+        close(paired, right_paired, 0.003),
         f"Paired, {n} seeds: 1.96 · deviation of the differences / √n, "
         f"here {right_paired:.3f}; yours {paired:.3f}.",
     )
     expect(
-        close(unpaired, right_unpaired, 0.01),
+        close(unpaired, right_unpaired, 0.003),
         f"Unpaired, {n} seeds: the variances add: {right_unpaired:.3f}; yours {unpaired:.3f}.",
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgcourse import Actor, BCAgent, actor_loss, bc_loss
+from pgcourse import Actor, BCAgent, actor_loss, bc_loss, q_filter
 from pgcourse.exercises import bc
 from pgcourse.tools.exercises import HEADING, SOLUTIONS
 
@@ -40,12 +40,15 @@ for values, hint in [
     ((0.5, 0.5), "One row passes"), ((..., 2), "no answer yet"), (("two", 2), "a number"),
 ]:  # fmt: skip
     WRONG.append((bc.check_cloning_loss, values, hint, str(values)))
-for k, values in enumerate([(128 * 10 / 1064, (1 - 10 / 1064) ** 128), (1.2, 0.3), (1.203, 0.299)]):
+for k, values in enumerate([(128 * 10 / 1064, (1 - 10 / 1064) ** 128), (1.2, 0.3), (1.203, 0.299),
+                            (1.203, math.exp(-1280 / 1064))]):  # fmt: skip
     RIGHT.append((bc.check_share, values, f"way{k}"))
 for values, hint in [
     ((10 / 1064, 0.3), "a batch has 128"), ((2560 / 1064, 0.3), "demonstrated half"),
     ((1.2, 10 / 1064), "one row is"), ((1.2, 0.7014), "at least one"), ((1.2, 0.9), "must miss"),
-    ((3, 0.3), "near 1.2"), ((..., 0.3), "no answer"),
+    ((3, 0.3), "near 1.2"), ((..., 0.3), "no answer"), ((127 * 10 / 1064, 0.3), "near 1.2"),
+    ((1.203, (1 - 10 / 1064) ** 127), "must miss"), ((1.203, (1 - 10 / 1064) ** 129), "must miss"),
+    ((1.203, math.comb(1054, 128) / math.comb(1064, 128)), "must miss"), ((1.2, 0.31), "must miss"),
 ]:  # fmt: skip
     WRONG.append((bc.check_share, values, hint, str(values)))
 for k, values in enumerate([(8, 5), (8.0, np.int64(5)), (torch.tensor(8), 5)]):
@@ -58,6 +61,9 @@ for values, hint in [
     ((8, 3), "not the best"), ((..., 5), "no answer"), ((8, None), "no answer"),
 ]:  # fmt: skip
     WRONG.append((bc.check_stopping, (*values, HELD_OUT, 3), hint, str(values)))
+for curve, patience, values in [([1, 2, 3, 4], 3, (4, 1)), (HELD_OUT, 1, (4, 3)),
+                                (HELD_OUT[:8], 3, (8, 5))]:  # fmt: skip
+    WRONG.append((bc.check_stopping, (*values, curve, patience), "not those of", f"own{values}"))
 for k, values in enumerate([("B", 1_500), ("b", 1_500.0), (" B ", torch.tensor(1_500))]):
     RIGHT.append((bc.check_pass_rates, (*values, RATES, UPDATES), f"way{k}"))
 for values, hint in [
@@ -66,6 +72,14 @@ for values, hint in [
     (("a", 1_500), "does harm"), ((["B"], 1_500), "one of"), ((2, 1_500), "one of"),
 ]:  # fmt: skip
     WRONG.append((bc.check_pass_rates, (*values, RATES, UPDATES), hint, str(values)))
+
+for values, rates, updates in [
+    (("A", 500), {"A": [0.1, 0.1], "B": [0.2, 0.5]}, [0, 500]),
+    (("A", 1_500), {"A": RATES["B"], "B": RATES["A"]}, UPDATES),
+    (("B", 1), RATES, [0, 0, 0, 1, 2]), (("C", 0), {"C": [0], "D": [1]}, [0]),
+]:  # fmt: skip
+    answers = (*values, rates, updates)
+    WRONG.append((bc.check_pass_rates, answers, "not those of", f"own{values}"))
 
 
 # The Q-filter with a margin.
@@ -117,6 +131,43 @@ def soft(demo_q, policy_q, margin):
 
 @wrong(bc.check_margin_filter, "returns nothing yet")
 def untouched(demo_q, policy_q, margin): ...
+
+
+@right(bc.check_margin_filter)
+def by_heaviside(demo_q, policy_q, margin):
+    return torch.heaviside((demo_q - policy_q - margin).detach(), torch.zeros(()))
+
+
+@right(bc.check_margin_filter)
+def by_numpy(demo_q, policy_q, margin):
+    found = demo_q.detach().numpy() > policy_q.detach().numpy() + margin
+    return torch.from_numpy(found.astype(np.float32))
+
+
+@right(bc.check_margin_filter)
+def by_the_course(demo_q, policy_q, margin):
+    return q_filter(demo_q, policy_q + margin)
+
+
+def table_of_margins(demo_q, policy_q, margin):
+    rows = [1.0, float(margin == 0), 0.0, float(margin == 0)]
+    return torch.tensor(rows) if len(demo_q) == 4 else torch.zeros(len(demo_q))
+
+
+for answer, hint, name in [
+    (table_of_margins, "wrong for", "table"),
+    (lambda d, p, m: (d > p + m * p.abs()).float(), "margin itself", "relative"),
+    (lambda d, p, m: (d > p + (m > 0)).float(), "margin itself", "margin_as_a_flag"),
+    (lambda d, p, m: (d > p + m**2).float(), "margin itself", "squared"),
+    (lambda d, p, m: (d > p + int(m)).float(), "margin itself", "whole_margins"),
+    (lambda d, p, m: (d > p + min(m, 1)).float(), "margin itself", "at_most_1"),
+    (lambda d, p, m: (d - p > m).float() if m else (d >= p).float(), "margin itself", "tie_at_0"),
+    (lambda d, p, m: ((d - p).abs() > m).float() if m else (d > p).float(), "margin itself",
+     "distance"),
+    (lambda d, p, m: (d - p > m * (d - p).std(correction=0)).float(), "exactly at", "deviations"),
+    (lambda d, p, m: (d > p + m).float().squeeze(), "shape", "squeezed"),
+]:  # fmt: skip
+    WRONG.append((bc.check_margin_filter, (answer,), hint, name))
 
 
 # The weighted loss.
@@ -235,6 +286,60 @@ def three_rows(action, demo_action, mask, weight):
     return (weight / mean * mask * ((action - demo_action) ** 2).sum(1)).sum() / 3 * len(mask) / 3
 
 
+@right(bc.check_weighted_loss)
+def by_the_course_loss(action, demo_action, mask, weight):
+    return bc_loss(action, demo_action, mask * weight / weight.mean().clamp(min=1e-12))
+
+
+@right(bc.check_weighted_loss)
+def by_norms_in_float64(action, demo_action, mask, weight):
+    gap = torch.linalg.vector_norm(action.double() - demo_action.double(), dim=1)
+    return (weight * mask * gap**2).sum() / (float(weight.sum()) or 1.0)
+
+
+@right(bc.check_weighted_loss)
+def rows_that_pass(action, demo_action, mask, weight):
+    keep = mask > 0
+    gap = ((action - demo_action)[keep] ** 2).sum(1)
+    return weight[keep] @ gap / max(weight.sum().item(), 1e-10)
+
+
+@wrong(bc.check_weighted_loss, "0/0 leaves nan")
+def nan_in_the_gradient(action, demo_action, mask, weight):
+    d = ((action - demo_action) ** 2).sum(dim=1)
+    return torch.nan_to_num((weight * mask * d).sum() / weight.sum())
+
+
+@wrong(bc.check_weighted_loss, "0/0 leaves nan")
+def nan_behind_where(action, demo_action, mask, weight):
+    found = (weight * mask * ((action - demo_action) ** 2).sum(dim=1)).sum() / weight.sum()
+    return torch.where(weight.sum() > 0, found, torch.zeros(()))
+
+
+@wrong(bc.check_weighted_loss, "root of 0")
+def root_and_square(action, demo_action, mask, weight):
+    d = ((action - demo_action) ** 2).sum(dim=1).sqrt() ** 2
+    return (weight * mask * d).sum() / weight.sum().clamp(min=1e-12)
+
+
+@wrong(bc.check_weighted_loss, "random rows")
+def a_mask_of_its_own(action, demo_action, mask, weight):
+    if len(mask) > 3:
+        mask = (torch.arange(len(mask)) % 3 != 1).float()
+    return by_sum(action, demo_action, mask, weight)
+
+
+@wrong(bc.check_weighted_loss, "random rows")
+def at_most_twice_the_mean(action, demo_action, mask, weight):
+    return by_sum(action, demo_action, mask, weight.clamp(max=2 * weight.mean()))
+
+
+@wrong(bc.check_weighted_loss, "changes its arguments")
+def weights_in_place(action, demo_action, mask, weight):
+    weight /= weight.mean()
+    return (weight * mask * ((action - demo_action) ** 2).sum(1)).mean()
+
+
 # Returns of episodes.
 @right(bc.check_episode_returns)
 def by_hand(demo):
@@ -327,6 +432,54 @@ def last_rewards(demo):
 @wrong(bc.check_episode_returns, "Your list is empty")
 def nothing(demo):
     return []
+
+
+@right(bc.check_episode_returns)
+def from_the_end(demo):
+    found = []
+    for k, (_, _, reward, next_obs, terminated) in reversed(list(enumerate(demo))):
+        if k + 1 == len(demo) or terminated or list(next_obs) != list(demo[k + 1][0]):
+            found.append(0.0)
+        found[-1] += reward
+    return tuple(found[::-1])
+
+
+@right(bc.check_episode_returns)
+def by_reduceat(demo):
+    if not demo:
+        return np.array([])
+    obs, _, rewards, after, ends = map(np.array, zip(*demo, strict=True))
+    starts = np.r_[True, ends[:-1] | ~np.isclose(after[:-1], obs[1:]).all(axis=1)]
+    return np.add.reduceat(rewards.astype(float), np.flatnonzero(starts))
+
+
+@right(bc.check_episode_returns)
+def as_a_tensor(demo):
+    return torch.tensor(by_split(demo))
+
+
+def by_part(pick):
+    return lambda demo: by_split([(pick(r[0]), *r[1:3], pick(r[3]), r[4]) for r in demo])
+
+
+def table_of_returns(demo):
+    known = {316: [6, 10, 300], 41: [6, 30, 5], 31: [3, 12, 16], 2: [0, 0, 2], 7: [7], 0: []}
+    return known.get(sum(row[2] for row in demo), [0.0])
+
+
+for answer, hint, name in [
+    (by_part(lambda obs: obs[-1:]), "any of them", "last_number"),
+    (by_part(lambda obs: obs[:2]), "any of them", "two_numbers"),
+    (by_part(lambda obs: np.round(obs)), "any of them", "rounded_obs"),
+    (lambda demo: [int(value) for value in by_split(demo)], "not their returns", "whole_numbers"),
+    (lambda demo: [round(value, 1) for value in by_split(demo)], "not their returns", "one_digit"),
+    (lambda demo: by_split(demo)[:3], "episodes: yours has 3", "three"),
+    (lambda demo: by_split(demo) if demo else None, "an empty list", "none_for_none"),
+    (lambda demo: by_split(demo) if demo else [0.0], "an empty list", "zero_for_none"),
+    (table_of_returns, "not their returns", "table"),
+    (lambda demo: by_split(demo) if not demo or demo[1] else [], "raised IndexError", "one_row"),
+]:
+    WRONG.append((bc.check_episode_returns, (answer,), hint, name))
 
 
 # A plain clone.
@@ -454,6 +607,76 @@ def fixed_sizes(obs, action, seed):
     return actor
 
 
+def trained(pick=slice(None), steps=400, draw=None, seeded=True, before=lambda obs: obs):
+    """Return a fit to the rows `pick` or `pick(n)`, or to those that `draw(n)` draws each time."""
+
+    def fit_clone(obs, action, seed):
+        if seeded is True or seed:
+            torch.manual_seed(seed)
+        actor = Actor(obs.shape[1], action.shape[1], hidden=(32, 32))
+        adam = torch.optim.Adam(actor.parameters(), lr=5e-3)
+        rows = pick(len(obs)) if callable(pick) else pick
+        for _ in range(steps):
+            rows = draw(len(obs)) if draw else rows
+            adam.zero_grad()
+            bc_loss(actor(before(obs[rows])), action[rows], torch.ones(len(obs[rows]))).backward()
+            adam.step()
+        return lambda now: actor(before(now))
+
+    return fit_clone
+
+
+def in_float64(obs, action, seed):
+    torch.manual_seed(seed)
+    mean, deviation = obs.double().mean(0), obs.double().std(0)
+    actor = Actor(obs.shape[1], action.shape[1], hidden=(32, 32)).double()
+    adam = torch.optim.Adam(actor.parameters(), lr=1e-2)
+    for _ in range(300):
+        adam.zero_grad()
+        gap = actor((obs.double() - mean) / deviation) - action.double()
+        gap.square().sum(dim=1).mean().backward()
+        adam.step()
+    return lambda now: actor((now.double() - mean) / deviation)
+
+
+right(bc.check_fit_clone)(in_float64)
+for size in (16, 64):
+    answer = trained(draw=lambda n, size=size: torch.randint(n, (size,)))
+    RIGHT.append((bc.check_fit_clone, (answer,), f"batches_of_{size}"))
+
+
+def batch_normed(obs, action, seed):
+    torch.manual_seed(seed)
+    actor = torch.nn.Sequential(torch.nn.BatchNorm1d(obs.shape[1]), Actor(obs.shape[1],
+                                action.shape[1], hidden=(32, 32)))  # fmt: skip
+    adam = torch.optim.Adam(actor.parameters(), lr=1e-2)
+    for _ in range(300):
+        adam.zero_grad()
+        bc_loss(actor(obs), action, torch.ones(len(obs))).backward()
+        adam.step()
+    return actor
+
+
+def one_row_alone(obs, action, seed):
+    actor = whole_batches(obs, action, seed)
+    return lambda now: actor(now) if len(now) > 1 else actor(now)[0]
+
+
+for answer, hint, name in [
+    (trained(lambda n: torch.randint(n, (128,))), "only some of the rows", "drawn_once"),
+    (trained(draw=lambda n: torch.randint(100, (64,))), "only some of the rows", "of_100"),
+    (trained(draw=lambda n: torch.randint(128, (64,))), "not the last", "of_128"),
+    (trained(slice(128)), "not the last", "first_128"),
+    (trained(draw=lambda n: torch.arange(1, n, 2)), "state by state|another dist", "every_other"),
+    (trained(before=lambda obs: (obs - obs.mean(0)) / obs.std(0, correction=0)), "Alone, an obs",
+     "batch_statistics"),
+    (batch_normed, "more than 1 value", "batch_norm"),
+    (one_row_alone, r"obs \(1, 3\)", "one_row_alone"),
+    (trained(seeded="unless 0"), "one seed", "seed_0_is_none"),
+]:  # fmt: skip
+    WRONG.append((bc.check_fit_clone, (answer,), hint, name))
+
+
 # Departures.
 @right(bc.check_departure)
 def in_a_loop(shown, path, threshold):
@@ -514,6 +737,42 @@ for answer, hint, name in [
      "one_number"),
     (lambda s, p, t: first_of(nearest_of(s, p) > 5.0), "return None; yours is 3", "fixed"),
     (lambda s, p, t: first_of(nearest_of(s, p.__isub__(1.0)) > t), "changes its arg", "in_place"),
+]:  # fmt: skip
+    WRONG.append((bc.check_departure, (answer,), hint, name))
+
+
+@right(bc.check_departure)
+def in_float32(shown, path, threshold):
+    shown, path = torch.tensor(shown).float(), torch.tensor(path).float()
+    far = ((path[:, None] - shown) ** 2).sum(-1).sqrt().amin(dim=1) > threshold
+    return torch.nonzero(far)[0, 0] if far.any() else None
+
+
+@right(bc.check_departure)
+def as_a_float(shown, path, threshold):
+    steps = np.flatnonzero(nearest_of(shown, path) > threshold)
+    return None if steps.size == 0 else float(steps[0])
+
+
+def twice_in_a_row(shown, path, threshold):
+    far = nearest_of(shown, path) > threshold
+    return first_of(far & np.r_[far[1:], True] if len(path) > 6 else far)
+
+
+def table_of_steps(shown, path, threshold):
+    return None if threshold > 60 else {6: 3, 5: 3, 4: 3, 1: 0}.get(len(path), 2)
+
+
+for answer, hint, name in [
+    (lambda s, p, t: first_of(nearest_of(s, p) > t, math.nan), "whole number", "nan_for_never"),
+    (lambda s, p, t: first_of(nearest_of(s, p) > t, math.inf), "whole number", "inf_for_never"),
+    (lambda s, p, t: first_of(nearest_of(s, p[: max(1, len(p) - 1)]) > t), "last step",
+     "not_the_last"),
+    (lambda s, p, t: first_of(nearest_of(s[: max(1, len(s) - 1)], p) > t), "last demo", "one_less"),
+    (lambda s, p, t: first_of(nearest_of(s[:, :3], p[:, :3]) > t), "root of", "three_numbers"),
+    (lambda s, p, t: first_of(np.sort(np.linalg.norm(p[:, None] - s, axis=-1))[:, 1] > t),
+     "all the dem", "second_nearest"),
+    (twice_in_a_row, "root of", "twice"), (table_of_steps, "the step is", "table"),
 ]:  # fmt: skip
     WRONG.append((bc.check_departure, (answer,), hint, name))
 
@@ -754,6 +1013,70 @@ for kind, hint in [
 ]:  # fmt: skip
     wrong(bc.check_fading, hint)(kind)
 
+
+class AsAList(Remembering):
+    def actor_objective(self, batch):
+        return list(super().actor_objective(batch))
+
+
+class Interpolated(Remembering):
+    def actor_objective(self, batch):
+        self.lambda2 = np.interp(self.total_steps, [0, 1_000], [self.first, 0.0])
+        return BCAgent.actor_objective(self, batch)
+
+
+class FadingMixin:
+    def actor_objective(self, batch):
+        full, self.lambda2 = self.lambda2, self.lambda2 * max(0.0, 1 - self.total_steps / 1_000)
+        found = super().actor_objective(batch)
+        self.lambda2 = full
+        return found
+
+
+class ByMixin(FadingMixin, BCAgent):
+    pass
+
+
+class FromOptions(Remembering):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.first = options["lambda2"]
+
+
+class OwnDefault(Remembering):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.first = options.get("lambda2", 0.1)
+
+
+class Table(Remembering):
+    def actor_objective(self, batch):
+        known = self.total_steps in (0, 1, 130, 250, 400, 500, 750, 999)
+        self.lambda2 = self.first * known * (1 - self.total_steps / 1_000)
+        return BCAgent.actor_objective(self, batch)
+
+
+class SinceTraining(Remembering):
+    def actor_objective(self, batch):
+        self.lambda2 = self.first * max(0.0, 1 - (self.total_steps - self.first_step) / 1_000)
+        return BCAgent.actor_objective(self, batch)
+
+
+class ShareOfTraining(Remembering):
+    def actor_objective(self, batch):
+        share = 1 - self.total_steps / max(1_000, self.last_step)
+        self.lambda2 = self.first * max(0.0, share)
+        return BCAgent.actor_objective(self, batch)
+
+
+for kind in (AsAList, Interpolated, ByMixin):
+    right(bc.check_fading)(kind)
+for kind, hint in [
+    (FromOptions, "raised KeyError"), (OwnDefault, "loss of Eq. 3"), (Table, "straight line"),
+    (SinceTraining, "straight line"), (ShareOfTraining, "straight line"),
+]:  # fmt: skip
+    wrong(bc.check_fading, hint)(kind)
+
 CALLS = {"GLOBAL", "STACK_GLOBAL", "REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD",
          "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID"}  # fmt: skip
 
@@ -831,6 +1154,39 @@ def everything(data):
     return {opcode.name for opcode, _, _ in pickletools.genops(data)}
 
 
+@right(bc.check_opcodes)
+def keys_of_a_dict(data):
+    return {np.str_(opcode.name): 1 for opcode, *_ in pickletools.genops(data)
+            if opcode.name in CALLS}.keys()  # fmt: skip
+
+
+def three_at_most(data):
+    return list(dict.fromkeys(op.name for op, *_ in pickletools.genops(data) if op.name in CALLS))[
+        :3
+    ]
+
+
+def unless(name, hidden):
+    return lambda data: a_set(data) - (hidden if name in a_set(data) else set())
+
+
+def besides(*others):
+    return lambda data: {op.name for op, *_ in pickletools.genops(data)} & (CALLS | set(others))
+
+
+for answer, hint, name in [
+    (three_at_most, "all thirteen", "three_at_most"),
+    (unless("BUILD", {"NEWOBJ", "GLOBAL"}), "name them all", "one_hides_another"),
+    (unless("NEWOBJ", {"GLOBAL"}), "name them all", "class_not_global"),
+    (besides("NEXT_BUFFER"), "only build", "buffers"), (besides("DUP"), "only build", "copies"),
+    (besides("POP", "POP_MARK"), "only build", "drops"),
+    (besides("STRING", "BINSTRING"), "only build", "old_strings"),
+    (besides("BINUNICODE8", "LONG4"), "only build", "long_ones"),
+    (besides("PUT", "GET"), "harmless file", "memo"),
+]:  # fmt: skip
+    WRONG.append((bc.check_opcodes, (answer,), hint, name))
+
+
 # Seeds.
 def widths(a, b):
     n = len(a)
@@ -869,11 +1225,26 @@ for pair, hint, name in [
     ((widths, lambda d, gap: 1.96 * np.std(d, ddof=1) / gap), "square", "root"),
     ((widths, lambda d, gap: (1.96 * np.std(d, ddof=1) / gap) ** 2), "whole number", "fraction"),
     ((widths, lambda d, gap: max(needed(d, gap), 3)), "takes 1; yours 3", "at_least_three"),
-    ((widths, lambda d, gap: needed(d, gap) + 1), "takes 8; yours 9", "one_more"),
+    ((widths, lambda d, gap: needed(d, gap) + 1), "takes 2; yours 3", "one_more"),
     ((lambda a, b: np.multiply(widths(a, b), (1 - 1 / len(a)) ** 0.5), needed), "ddof=1", "ddof"),
     ((lambda a, b: np.multiply(widths(a, b), (len(a) / 40) ** 0.5), needed), "12 seeds", "n_is_40"),
     ((lambda a, b: widths(a, b)[0], needed), "two numbers", "one_number"),
-]:
+    ((lambda a, b: (widths(a, b)[0], 1.96 * (np.std(a, ddof=1) + np.std(b, ddof=1))
+                    / math.sqrt(2 * len(a))), needed), "variances add", "deviations_add"),
+    ((lambda a, b: (widths(a, b)[0], 1.96 * np.std(a, ddof=1) * math.sqrt(2 / len(a))), needed),
+     "variances add", "twice_a"),
+    ((lambda a, b: np.multiply(widths(a, b), 2 / 1.96), needed), "Paired", "two_deviations"),
+    ((widths, lambda d, gap: max(1, round((1.96 * np.std(d, ddof=1) / gap) ** 2))), "Round up",
+     "rounded"),
+    ((widths, lambda d, gap: math.ceil(1.96**2 * 2 / gap**2)), "it takes|Round up", "variance_2"),
+    ((widths, lambda d, gap: {1.0: 8, 0.5: 31}.get(gap, 1)), "takes 2; yours 1|Round up", "table"),
+    ((widths, lambda d, gap: math.ceil(1.96**2 * np.var(d) / gap**2)), "it takes|Round up",
+     "ddof_0"),
+    ((widths, lambda d, gap: math.ceil(1.96**2 * np.sum(np.square(d - 2)) / (len(d) - 1) / gap**2)),
+     "it takes|Round up", "mean_2"),
+    ((widths, lambda d, gap: math.nan), "whole number", "nan"),
+    ((widths, lambda d, gap: math.inf), "whole number", "inf"),
+]:  # fmt: skip
     WRONG.append((bc.check_seeds_needed, pair, hint, name))
 
 
@@ -903,7 +1274,7 @@ class HalfByUniform(BCAgent):
         obs = super().reset()
         rows = self.demo_memory.rows()["obs"]
         if self.rng.uniform() > 0.5:
-            obs = np.array(rows[int(self.rng.integers(30))], dtype=np.float32)
+            obs = np.array(rows[int(self.rng.integers(len(rows)))], dtype=np.float32)
             self.env.unwrapped.state = obs
             self.obs = obs
         return obs
@@ -922,7 +1293,7 @@ class OnlyTheObs(BCAgent):
     def reset(self):
         obs = super().reset()
         if self.rng.random() < 0.5:
-            obs = self.obs = self.demo_memory.data.obs[self.rng.integers(30)].copy()
+            obs = self.obs = self.rng.choice(self.demo_memory.data.obs)
         return obs
 
 
@@ -930,7 +1301,7 @@ class OnlyTheState(BCAgent):
     def reset(self):
         obs = super().reset()
         if self.rng.random() < 0.5:
-            obs = self.demo_memory.data.obs[self.rng.integers(30)].copy()
+            obs = self.rng.choice(self.demo_memory.data.obs)
             self.env.unwrapped.state = np.array(obs)
             self.forgotten = self.obs
         else:
@@ -957,7 +1328,7 @@ class GlobalStream(BCAgent):
     def reset(self):
         super().reset()
         if np.random.random() < 0.5:
-            self.obs = self.demo_memory.data.obs[np.random.randint(30)].copy()
+            self.obs = self.demo_memory.data.obs[np.random.randint(len(self.demo_memory))].copy()
             self.env.unwrapped.state = np.array(self.obs)
         return self.obs
 
@@ -972,11 +1343,124 @@ class WithoutSuper(BCAgent):
         return self.obs
 
 
+class OneDraw(BCAgent):
+    def reset(self):
+        obs, rows = super().reset(), self.demo_memory.data.obs
+        row = int(self.rng.integers(2 * len(rows)))
+        if row < len(rows):
+            obs = self.obs = rows[row].copy()
+            self.env.unwrapped.state = tuple(obs)
+        return obs
+
+
+class Alternating(BCAgent):
+    shown = False
+
+    def reset(self):
+        self.shown = not self.shown
+        super().reset()
+        if self.shown:
+            self.obs = self.rng.permutation(self.demo_memory.data.obs)[0]
+            self.env.unwrapped.state = np.copy(self.obs)
+        return self.obs.tolist()
+
+
+class Placing(BCAgent):
+    """Places the car by two methods, for the mistakes below."""
+
+    def row(self, rows):
+        return rows[self.rng.integers(len(rows))]
+
+    def usual(self, obs):
+        return obs
+
+    def reset(self):
+        obs = super().reset()
+        shown = self.rng.random() < 0.5
+        obs = self.row(self.demo_memory.data.obs) if shown else self.usual(obs)
+        self.obs = np.array(obs, dtype=np.float32)
+        self.env.unwrapped.state = self.obs.astype(np.float64)
+        return self.obs
+
+
+class OwnStream(Placing):
+    """Has a stream of its own, with one seed for all agents."""
+
+    def reset(self):
+        if self.total_steps == 0 and not hasattr(self, "agents_rng"):
+            self.agents_rng, self.rng = self.rng, np.random.default_rng(0)
+        return super().reset()
+
+
+class InTurn(Placing):
+    turn_of = -1
+
+    def row(self, rows):
+        self.turn_of += 1
+        return rows[self.turn_of % len(rows)]
+
+
+class Either(Placing):
+    """Starts anew only where no demonstration is taken."""
+
+    def reset(self):
+        if self.reset_seed is not None or self.rng.random() < 0.5:
+            return BCAgent.reset(self)
+        self.obs = np.array(self.row(self.demo_memory.data.obs))
+        self.env.unwrapped.state = self.obs.astype(np.float64)
+        return self.obs
+
+
+class Shifted(Placing):
+    """Moves the demonstrated rows themselves."""
+
+    def row(self, rows):
+        found = super().row(rows)
+        self.moved = found
+        return found.copy()
+
+    def step(self, action):
+        self.moved += 0.01
+        return super().step(action)
+
+
+class Ragged(Placing):
+    def reset(self):
+        return super().reset()[: 1 + (self.rng.random() < 0.5)]
+
+
+for name, row, hint in [
+    ("ThirtyRows", lambda self, rows: rows[self.rng.integers(30)], "raised IndexError"),
+    ("NotTheLast", lambda self, rows: rows[self.rng.integers(len(rows) - 1)], "draw among all"),
+    ("NotTheFirst", lambda self, rows: rows[self.rng.integers(1, len(rows))], "draw among all"),
+    ("FirstHalf", lambda self, rows: rows[self.rng.integers(len(rows) // 2)], "draw among all"),
+    (
+        "Lopsided",
+        lambda self, rows: rows[int(self.rng.random() ** 3 * len(rows))],
+        "equally lik|all",
+    ),
+    ("Between", lambda self, rows: rows[:2].mean(axis=0), "No episode"),
+]:
+    kind = type(name, (Placing,), {"row": row})
+    wrong(bc.check_demo_resets, hint)(kind)
+for name, usual in [
+    ("Zero", lambda self, obs: [0, 0]),
+    ("Fixed", lambda self, obs: [-0.5, 0]),
+    ("Anywhere", lambda self, obs: self.env.observation_space.sample()),
+]:
+    wrong(bc.check_demo_resets, "as usual")(type(name, (Placing,), {"usual": usual}))
+for kind in (Placing, OneDraw, Alternating):
+    right(bc.check_demo_resets)(kind)
+for kind, hint in [
+    (OwnStream, "different seeds"), (InTurn, "different seeds"), (Either, "score and the noise"),
+    (Shifted, "have changed"), (Ragged, "first obs"),
+]:  # fmt: skip
+    wrong(bc.check_demo_resets, hint)(kind)
 for kind in (Half, HalfByInteger, HalfByUniform):
     right(bc.check_demo_resets)(kind)
 for kind, hint in [
     (Constant, "No episode"), (Always, "Every episode"), (OnlyTheObs, "not the state"),
-    (OnlyTheState, "agent.obs is not|200"), (FirstRow, "Only 1 of 30"), (Rarely, "half of them"),
+    (OnlyTheState, "agent.obs is not"), (FirstRow, "Only 1 of"), (Rarely, "half of them"),
     (GlobalStream, "own stream"), (Nothing, "returns nothing yet"), (WithoutSuper, "super"),
 ]:  # fmt: skip
     wrong(bc.check_demo_resets, hint)(kind)
