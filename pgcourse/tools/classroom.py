@@ -6,6 +6,7 @@ import io
 import re
 import tempfile
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -131,6 +132,7 @@ def mark_class(
     chapters = {
         path.stem: nbformat.read(path, as_version=4) for path in sorted(solutions.glob("*.ipynb"))
     }
+    warnings.filterwarnings("ignore", module="nbformat")  # what is odd about a notebook shows below
     found, begin = submissions(folder, chapters), time.monotonic()
     hidden = [path.resolve() for path in (solutions, folder) if path.is_dir()]
     with ThreadPoolExecutor(jobs) as pool:

@@ -1437,7 +1437,7 @@ for name, row, hint in [
     (
         "Lopsided",
         lambda self, rows: rows[int(self.rng.random() ** 3 * len(rows))],
-        "equally lik|all",
+        "equally likely|all",
     ),
     ("Between", lambda self, rows: rows[:2].mean(axis=0), "No episode"),
 ]:
