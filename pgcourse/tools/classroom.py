@@ -1,6 +1,8 @@
 """Mark a class: a folder as Moodle or Canvas exports it, one table, one page for each student."""
 
+import contextlib
 import csv
+import functools
 import html
 import io
 import re
@@ -14,16 +16,21 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import nbformat
-from nbconvert import HTMLExporter
 
 from pgcourse.tools.flags import flags, role
 from pgcourse.tools.marking import Mark, mark
 
 LARGEST = 200_000_000  # bytes of one file
 NAMED = [  # how Moodle and Canvas name what they export
-    re.compile(r"(?P<student>.+?)_\d+_assignsubmission_(file|onlinetext)_?"),
-    re.compile(r"(?P<student>.+?)(_LATE)?_\d+_\d+_"),
+    re.compile(r"(?P<student>.+?)_(?P<number>\d+)_assignsubmission_(file|onlinetext)_?"),
+    re.compile(r"(?P<student>.+?)(_LATE)?_(?P<number>\d+)_\d+_"),
 ]
+HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """Return a stranger's text without what changes a terminal or cannot be written."""
+    return HIDDEN.sub("?", text)
 
 
 @dataclass
@@ -31,6 +38,7 @@ class Submission:
     """One notebook of one student, and what became of it."""
 
     student: str
+    number: str  # by which Moodle and Canvas know a student
     file: str
     text: str = ""
     trouble: str = ""  # why it cannot be marked
@@ -49,19 +57,41 @@ class Submission:
         return sum(one.most for one in self.marks if one.points is None)
 
 
-def files(folder: Path) -> Iterator[tuple[PurePosixPath, Callable[[], bytes], int]]:
+File = tuple[PurePosixPath, Callable[[], bytes], int]
+
+
+def files(folder: Path) -> Iterator[File]:
     """Yield (name, how to read it, bytes) of every file of a folder, those in zips included."""
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
-        name = PurePosixPath(path.relative_to(folder) if folder.is_dir() else "")
-        if path.is_symlink() or not path.is_file():
-            continue
-        if path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                for info in archive.infolist():
-                    inside = name.with_suffix("") / info.filename if name.name else info.filename
-                    yield PurePosixPath(inside), lambda a=archive, i=info: a.read(i), info.file_size
-        else:
-            yield name, path.read_bytes, path.stat().st_size
+    if folder.is_file():
+        yield from unzipped(PurePosixPath(folder.stem), folder.read_bytes, folder.stat().st_size)
+        return
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            name = PurePosixPath(path.relative_to(folder))
+            yield from unzipped(name, path.read_bytes, path.stat().st_size)
+
+
+def unzipped(name: PurePosixPath, read: Callable[[], bytes], size: int, depth=0) -> Iterator[File]:
+    """Yield a file, or what is in it if it is a zip; zips in a zip are opened, too."""
+    packed = name.suffix.lower() == ".zip" or not name.suffix
+    if not packed or size > LARGEST or depth > 2:
+        yield name, read, size
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(read())) as archive:
+            for info in archive.infolist():
+                if not info.is_dir():
+                    inside = name.with_suffix("") / info.filename.lstrip("/")
+                    get = functools.partial(member, read, info)
+                    yield from unzipped(inside, get, info.file_size, depth + 1)
+    except Exception:  # a broken or encrypted zip, whatever zipfile says about it
+        yield name, read, size
+
+
+def member(read: Callable[[], bytes], info: zipfile.ZipInfo) -> bytes:
+    """Return a file of a zip."""
+    with zipfile.ZipFile(io.BytesIO(read())) as archive:
+        return archive.read(info)
 
 
 def submissions(folder: Path, chapters: dict[str, nbformat.NotebookNode]) -> list[Submission]:
@@ -71,49 +101,65 @@ def submissions(folder: Path, chapters: dict[str, nbformat.NotebookNode]) -> lis
         folder: of the class, or a zip: a folder, a zip or a file for each student.
         chapters: the notebooks with solutions.
     """
+    everything = [
+        (name, read, size) for name, read, size in files(folder)
+        if not any(part.startswith((".", "__MACOSX")) for part in name.parts)
+    ]  # fmt: skip
+    # A folder in which all the rest lies, such as the export's own, is nobody's name.
+    while (
+        everything
+        and len({name.parts[0] for name, *_ in everything}) == 1
+        and not any(one.match(everything[0][0].parts[0]) for one in NAMED)
+        and all(len(name.parts) > 2 for name, *_ in everything)
+    ):
+        everything = [(PurePosixPath(*name.parts[1:]), *rest) for name, *rest in everything]
     found, empty = [], {}
-    for name, read, size in files(folder):
-        if any(part.startswith((".", "__MACOSX")) for part in name.parts):
-            continue
+    for name, read, size in everything:
         top = name.parts[0]
         match = next((m for one in NAMED if (m := one.match(top))), None)
-        alone = len(name.parts) == 1
-        student = match["student"] if match else folder.resolve().stem if alone else top
+        student = match["student"] if match else PurePosixPath(top).stem
+        one = Submission(plain(student), match["number"] if match else "", plain(str(name)))
         if name.suffix.lower() != ".ipynb":
-            empty.setdefault(student, Submission(student, str(name), trouble="no notebook"))
+            one.trouble = "no notebook"
+            empty.setdefault((one.student, one.number), one)
             continue
-        one = Submission(student, str(name))
         found.append(one)
         if size > LARGEST:
             one.trouble = f"the file has {size:,} bytes; at most {LARGEST:,} are read"
             continue
         try:
-            one.text = read().decode("utf-8")
+            one.text = read().decode("utf-8-sig")
             cells = nbformat.reads(one.text, as_version=4).cells
+            roles = {role(cell) for cell in cells} - {""}
         except Exception as error:  # whatever a broken file makes nbformat say
-            one.trouble = f"no notebook: {type(error).__name__}: {str(error)[:200]}"
+            one.trouble = plain(f"no notebook: {type(error).__name__}: {str(error)[:200]}")
             continue
-        roles = {role(cell) for cell in cells} - {""}
         shared = {
             chapter: len(roles & {role(cell) for cell in source.cells})
             for chapter, source in chapters.items()
         }
         one.chapter = max(shared, key=shared.get)
         if not shared[one.chapter]:
-            one.chapter, one.trouble = "", "none of the course's cells is in it"
-    sent = {one.student for one in found}
-    return found + [one for student, one in empty.items() if student not in sent]
+            one.chapter, one.trouble = "", "none of the exercises' cells is in it"
+    sent = [(one.student, one.number, one.chapter) for one in found if one.chapter]
+    for one in found:
+        if (count := sent.count((one.student, one.number, one.chapter))) > 1:
+            one.doubts.append(f"{count} notebooks of this chapter were sent")
+    students = {(one.student, one.number) for one in found}
+    return found + [one for key, one in empty.items() if key not in students]
 
 
-def judge(one: Submission, chapters: dict, hidden: list[Path], **options) -> Submission:
+def judge(one: Submission, chapters: dict, **options) -> Submission:
     """Mark a submission; whatever happens becomes its trouble."""
     try:
         notebook, source = nbformat.reads(one.text, as_version=4), chapters[one.chapter]
-        one.doubts = flags(notebook, source)
+        one.doubts += [plain(doubt) for doubt in flags(notebook, source)]
         with tempfile.TemporaryDirectory(prefix="marking-", ignore_cleanup_errors=True) as name:
-            one.marks = mark(notebook, source, Path(name), hidden=hidden, **options)
+            one.marks = mark(notebook, source, Path(name), **options)
+        for cell in one.marks:
+            cell.said = plain(cell.said)
     except Exception as error:
-        one.trouble = f"not gradable: {type(error).__name__}: {str(error)[:500]}"
+        one.trouble = plain(f"not gradable: {type(error).__name__}: {str(error)[:500]}")
     return one
 
 
@@ -134,10 +180,9 @@ def mark_class(
     }
     warnings.filterwarnings("ignore", module="nbformat")  # what is odd about a notebook shows below
     found, begin = submissions(folder, chapters), time.monotonic()
-    hidden = [path.resolve() for path in (solutions, folder) if path.is_dir()]
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [
-            pool.submit(judge, one, chapters, hidden, **options)
+            pool.submit(judge, one, chapters, **options)
             for one in found if not one.trouble
         ]  # fmt: skip
         for count, future in enumerate(as_completed(waiting), start=1):
@@ -162,37 +207,31 @@ def table(found: list[Submission]) -> str:
     cells = list(dict.fromkeys(mark.cell for one in found for mark in one.marks))
     out = io.StringIO()
     rows = csv.writer(out)
-    rows.writerow(["student", "chapter", "points", "of", "to mark by hand", "trouble", *cells,
-                   "look at", "file"])  # fmt: skip
+    rows.writerow(["student", "number", "chapter", "points", "of", "to mark by hand", "trouble",
+                   *cells, "look at", "file"])  # fmt: skip
     for one in found:
         marks = {mark.cell: "by hand" if mark.points is None else f"{mark.points:g}"
                  for mark in one.marks}  # fmt: skip
         most = sum(mark.most for mark in one.marks)
-        row = [one.student, one.chapter, f"{one.points:g}", f"{most:g}", f"{one.open:g}",
-               one.trouble, *(marks.get(cell, "") for cell in cells), "; ".join(one.doubts),
-               one.file]  # fmt: skip
+        row = [one.student, one.number, one.chapter, f"{one.points:g}", f"{most:g}",
+               f"{one.open:g}", one.trouble, *(marks.get(cell, "") for cell in cells),
+               "; ".join(one.doubts), one.file]  # fmt: skip
         # A spreadsheet takes a text that starts so for a formula.
-        rows.writerow(["'" + text if text.startswith(("=", "+", "-", "@")) else text
+        rows.writerow(["'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
                        for text in row])  # fmt: skip
     return out.getvalue()
 
 
 def page(one: Submission) -> str:
     """Return a page for the student: each graded cell's verdict, then the notebook as sent."""
-    lines = []
+    rows, lines = [], []
     for cell in one.marks:
         points = "by hand" if cell.points is None else f"{cell.points:g}"
         cells = (cell.cell, points, f"{cell.most:g}", cell.said)
-        lines.append("<tr>" + "".join(f"<td>{html.escape(text)}" for text in cells))
-    body = ""
-    if one.chapter:
-        notebook = nbformat.reads(one.text, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        body, _ = HTMLExporter(template_name="basic", sanitize_html=True).from_notebook_node(
-            notebook
-        )
+        rows.append("<tr>" + "".join(f"<td>{html.escape(text)}" for text in cells))
+    with contextlib.suppress(Exception):  # a notebook that nbformat does not like
+        for cell in nbformat.reads(one.text, as_version=4).cells:
+            lines.append(f"<pre class={cell.cell_type}>{html.escape(plain(cell.source))}</pre>")
     return (
         f"<!doctype html><meta charset=utf-8><title>{html.escape(one.student)}</title>"
         "<style>body{font:16px/1.5 sans-serif;max-width:56em;margin:2em auto;padding:0 1em}"
@@ -200,15 +239,18 @@ def page(one: Submission) -> str:
         "pre{background:#f6f6f6;padding:.5em;overflow:auto}</style>"
         f"<h1>{html.escape(one.student)}: {html.escape(one.chapter)}</h1>"
         f"<p>{html.escape(summary(one))}<table><tr><th>cell<th>points<th>of<th>what the check said"
-        f"{''.join(lines)}</table>{body}"
+        f"{''.join(rows)}</table>{''.join(lines)}"
     )
 
 
 def write_pages(found: list[Submission], folder: Path) -> None:
-    """Write a page for each submission, under the student's name."""
+    """Write a page for each submission, under the student's name; older ones are overwritten."""
+    written = set()
     for one in found:
-        name = re.sub(r"[^\w ,.()-]", "_", f"{one.student} {one.chapter or Path(one.file).stem}")
-        path, k = folder / f"{name}.html", 2
-        while path.exists():
-            path, k = folder / f"{name} ({k}).html", k + 1
-        path.write_text(page(one), encoding="utf-8")
+        words = [one.student, one.number, one.chapter or PurePosixPath(one.file).stem]
+        name = re.sub(r"[^\w ,.()-]", "_", " ".join(filter(None, words)))[:60]
+        k = 2
+        while name in written:
+            name, k = f"{name.removesuffix(f' ({k - 1})')} ({k})", k + 1
+        written.add(name)
+        (folder / f"{name}.html").write_text(page(one), encoding="utf-8")

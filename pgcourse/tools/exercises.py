@@ -91,19 +91,21 @@ def grade(options: argparse.Namespace) -> int:
     """Mark a class and write its table; 1 if a notebook could not be marked."""
     if options.sandbox:
         try_out()
+    if options.csv:
+        options.csv.touch()  # better now than after an hour
     found = classroom.mark_class(
         options.grade, SOLUTIONS, options.jobs, seconds=options.seconds, sandbox=options.sandbox
     )
-    for one in found:
-        print(f"\n{one.student} · {one.file}: {classroom.summary(one)}")
-        print(*(f"    {mark.said}" for mark in one.marks if mark.points == 0), sep="\n")
-        print(*(f"    look at {doubt}" for doubt in one.doubts), sep="\n")
     if options.csv:
         options.csv.write_text(classroom.table(found), encoding="utf-8-sig")  # for spreadsheets
         pages = options.csv.with_name(f"{options.csv.stem}-feedback")
         pages.mkdir(exist_ok=True)
         classroom.write_pages(found, pages)
-        print(f"\n{options.csv}, {pages}/: {len(found)} notebooks")
+        print(f"{options.csv}, {pages}/: {len(found)} notebooks")
+    for one in found:
+        print(f"\n{one.student} · {one.file}: {classroom.summary(one)}")
+        print(*(f"    {mark.said}" for mark in one.marks if mark.points == 0), sep="\n")
+        print(*(f"    look at {doubt}" for doubt in one.doubts), sep="\n")
     return int(any(one.trouble for one in found))
 
 
@@ -123,9 +125,11 @@ def main() -> int:
     if options.grade:
         if not options.grade.exists():
             parser.error(f"--grade {options.grade}: expected a folder or a zip")
+        if not hasattr(os, "fork"):
+            parser.error("--grade needs Linux; on Windows use WSL 2")
         try:
             return grade(options)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             parser.error(str(error))
     stale = write(check=options.check) + fill(check=options.check)
     print(*(f"{name}: {'stale' if options.check else 'written'}" for name in stale), sep="\n")

@@ -5,9 +5,13 @@ import symtable
 from collections.abc import Iterator
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 
 from pgcourse.exercises.honest import LOOKS
 
+# Ways to another function's variables.
+FRAMES = set("gi_frame cr_frame ag_frame tb_frame f_back f_locals f_globals f_builtins".split())
+MODULES = set("sys os io gc inspect builtins subprocess importlib ctypes pickle".split())
 OFFERED = "imports"  # the cells whose grade_id ends so bind the course's names
 # Of an answer that is no test these are plain Python.
 CALLED = LOOKS - {"type", "isinstance", "issubclass", "hasattr", "repr", "types", "operator"}
@@ -16,7 +20,8 @@ HARMLESS = {"__init__", "__call__", "__len__", "__getitem__", "__name__"}  # as 
 
 def role(cell: nbformat.NotebookNode) -> str:
     """Return a cell's name in nbgrader, or nothing."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+    about = cell.metadata.get("nbgrader", {})
+    return str(about.get("grade_id", "")) if isinstance(about, dict) else ""
 
 
 def bound(code: str) -> Iterator[str]:
@@ -54,7 +59,8 @@ def parts(code: str, course: set[str]) -> Iterator[str]:
             if node.name.startswith("__") and node.name not in HARMLESS:
                 yield f"defines {node.name}"
         elif isinstance(node, ast.Attribute):
-            if node.attr.startswith("__") and node.attr not in HARMLESS:
+            hidden = node.attr.startswith("__") and node.attr not in HARMLESS
+            if hidden or node.attr in FRAMES | MODULES:
                 yield f"uses {node.attr}"
             if not isinstance(node.ctx, ast.Load) and (name := root(node)) in course:
                 yield f"changes {name}.{node.attr}"
@@ -87,9 +93,10 @@ def flags(submitted: nbformat.NotebookNode, source: nbformat.NotebookNode) -> li
         if original and not original.metadata.nbgrader.solution and not key.endswith("-check"):
             found.append(f"cell {number}: {key} was changed")
         try:
-            what = dict.fromkeys(parts(cell.source, course))
-        except SyntaxError:  # a magic, or an answer that does not run: no marks to doubt
-            continue
+            code = TransformerManager().transform_cell(cell.source)  # %time and the like
+            what = dict.fromkeys(parts(code, course))
+        except (SyntaxError, ValueError, RecursionError):
+            what = ["is no Python"]
         found += [f"cell {number}: {key or 'an added cell'} {one}" for one in what]
     asked = [key for key, cell in given.items()
              if cell.metadata.nbgrader.grade or cell.metadata.nbgrader.solution]  # fmt: skip

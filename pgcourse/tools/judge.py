@@ -5,6 +5,7 @@ check, {"answers": file, "check": code, "seconds": number}, and answers each wit
 """
 
 import contextlib
+import ctypes
 import io
 import json
 import multiprocessing
@@ -13,11 +14,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cloudpickle
 
 from pgcourse.tools.sandbox import confined, environment
+
+WORDS, LONGEST = 2_000, 100_000  # characters of what a check says, bytes of a reply
 
 
 def hand_over(file: str, names: list[str], space: dict[str, Any]) -> None:
@@ -44,18 +47,23 @@ def verdict(request: dict, given: dict[str, Any]) -> dict:
             answers = cloudpickle.loads(Path(request["answers"]).read_bytes())
             exec(compile(request["check"], "<check>", "exec"), answers | given)
     except AssertionError as error:
-        return {"right": False, "said": str(error)}
+        return {"right": False, "said": str(error)[:WORDS]}
     except BaseException as error:  # a student's code may raise anything
-        return {"right": False, "said": f"{type(error).__name__}: {error}"[:2_000]}
-    return {"right": True, "said": said.getvalue()[-2_000:].strip()}
+        return {"right": False, "said": f"{type(error).__name__}: {error}"[:WORDS]}
+    return {"right": True, "said": said.getvalue()[-WORDS:].strip()}
 
 
-def judged(request: dict, given: dict[str, Any]) -> dict:
-    """Return the verdict on one request, from a child process that ends with it."""
+def judged(request: dict, given: dict[str, Any], replies: IO[str]) -> dict:
+    """Return the verdict on one request, from a child process that ends with it.
+
+    Args:
+        replies: where verdicts go; the child closes it, so that it gives none for later checks.
+    """
     processes = multiprocessing.get_context("fork")  # it has loaded the course already
     mine, its = processes.Pipe(duplex=False)
 
     def answer() -> None:
+        os.close(replies.fileno())
         its.send_bytes(json.dumps(verdict(request, given)).encode())
 
     child = processes.Process(target=answer)
@@ -63,7 +71,7 @@ def judged(request: dict, given: dict[str, Any]) -> dict:
     its.close()
     try:
         if mine.poll(request["seconds"]):
-            return json.loads(mine.recv_bytes())
+            return json.loads(mine.recv_bytes(LONGEST))
         said = f"The check ran longer than {request['seconds']:g} s."
     except (EOFError, ValueError):
         said = "The answer ended the process of its check."
@@ -78,19 +86,29 @@ class Judge:
 
     Args:
         imports: the code that gives the checks their names.
-        folder: where answers lie.
+        folder: its own.
+        answers: where answers will lie.
         seconds: the most for one check.
-        options: as for `confined`.
+        sandbox: as for `confined`.
+
+    Raises:
+        RuntimeError: it cannot load the checks.
     """
 
-    def __init__(self, imports: str, folder: Path, seconds: float, **options):
+    def __init__(
+        self, imports: str, folder: Path, answers: Path, seconds: float, sandbox: bool = True
+    ):
         self.seconds = seconds
         self.process = subprocess.Popen(
-            confined([sys.executable, "-m", "pgcourse.tools.judge"], folder, **options),
+            confined([sys.executable, "-m", "pgcourse.tools.judge"], folder, [answers], sandbox),
             env=environment(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
-        self.tell({"imports": imports})
+        with contextlib.suppress(OSError):
+            self.tell({"imports": imports})
+        if self.process.stdout.readline(LONGEST) != "ready\n":
+            self.close()
+            raise RuntimeError("the checks cannot be loaded here")
 
     def tell(self, words: dict) -> None:
         """Send it a line."""
@@ -103,8 +121,8 @@ class Judge:
         watch.start()
         try:
             self.tell({"answers": str(answers), "check": check, "seconds": self.seconds})
-            found = json.loads(self.process.stdout.readline())
-            return {"right": found["right"] is True, "said": str(found["said"])}
+            found = json.loads(self.process.stdout.readline(LONGEST))
+            return {"right": found["right"] is True, "said": str(found["said"])[:WORDS]}
         except (OSError, ValueError, KeyError, TypeError):
             return {"right": False, "said": "The answer ended the process of its check."}
         finally:
@@ -120,10 +138,13 @@ def main() -> int:
     """Answer one request after the other."""
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what answers print is no reply
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(4, 0)  # PR_SET_DUMPABLE: children cannot open what it has open
     given: dict[str, Any] = {"__name__": "__main__"}
     exec(json.loads(sys.stdin.readline())["imports"], given)
+    print("ready", file=replies)
     for line in sys.stdin:
-        print(json.dumps(judged(json.loads(line), given)), file=replies)
+        print(json.dumps(judged(json.loads(line), given, replies)), file=replies)
     return 0
 
 

@@ -7,21 +7,23 @@ import queue
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import zmq
 from jupyter_client import BlockingKernelClient, KernelManager
 
 from pgcourse.tools.flags import OFFERED, bound, role
-from pgcourse.tools.judge import Judge
+from pgcourse.tools.judge import WORDS, Judge
 from pgcourse.tools.sandbox import confined, environment
 
 HAND_OVER = (
     "__import__('pgcourse.tools.judge', fromlist=['judge']).hand_over({!r}, {!r}, globals())"
 )
-STARTS = 4  # of a student's kernel, which may die
+STARTS, GRACE, LARGEST = 10, 5.0, 100_000_000  # of a kernel; s to stop; bytes of a message
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -43,30 +45,34 @@ class Kernel:
     """A student's kernel, in a sandbox.
 
     Args:
-        folder: its own, and all that it can write to.
+        folder: gets a new folder for each start, all that the kernel can write to.
         seconds: the most for one cell.
-        hidden, sandbox: as for `confined`.
+        sandbox: as for `confined`.
     """
 
-    def __init__(self, folder: Path, seconds: float, **options):
-        self.folder, self.seconds, self.options = folder, seconds, options
+    def __init__(self, folder: Path, seconds: float, sandbox: bool = True):
+        self.folder, self.seconds, self.sandbox = folder, seconds, sandbox
         self.manager: KernelManager | None = None
 
     def start(self) -> None:
         """Start it, or start it anew."""
         self.close()
-        socket = self.folder / "kernel.json"
-        for old in self.folder.glob("kernel.*"):
-            old.unlink()
+        # A new one each time: what a student left there might be a link to a file of the teacher.
+        self.own = Path(tempfile.mkdtemp(dir=self.folder))
+        context = zmq.Context()
+        context.setsockopt(zmq.MAXMSGSIZE, LARGEST)
         self.manager = KernelManager(
-            transport="ipc", ip=str(self.folder / "kernel"), connection_file=str(socket)
-        )
-        self.manager.kernel_spec.argv = confined(
+            transport="ipc", ip=str(self.own / "k"), context=context,
+            connection_file=str(self.own / "kernel.json"),
+        )  # fmt: skip
+        spec = self.manager.kernel_spec
+        spec.interrupt_mode = "message"
+        spec.argv = confined(
             [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            self.folder, **self.options,
+            self.own, sandbox=self.sandbox,
         )  # fmt: skip
         self.manager.start_kernel(
-            env=environment(self.folder), independent=True,  # it cannot see its parent
+            env=environment(self.own), independent=True,  # it cannot see its parent
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self.client: BlockingKernelClient = self.manager.blocking_client()
@@ -89,10 +95,23 @@ class Kernel:
         """Run code.
 
         Raises:
-            CellError: it raised, or it ran too long or ended the kernel, which is then closed.
+            CellError: it raised or ran too long, or it ended the kernel, which is then closed.
         """
         request = self.client.execute(code, store_history=False, allow_stdin=False)
-        end, error = time.monotonic() + self.seconds, None
+        ended, error = self.wait(request, self.seconds)
+        if ended and not error:
+            return
+        if not ended and self.manager.is_alive():
+            self.manager.interrupt_kernel()
+            ended, _ = self.wait(request, GRACE)
+            error = f"ran longer than {self.seconds:g} s"
+        if not ended:
+            self.close()
+        raise CellError(error or "ended the kernel")
+
+    def wait(self, request: str, seconds: float) -> tuple[bool, str]:
+        """Return whether a request came to its end, and its error."""
+        end, error = time.monotonic() + seconds, ""
         while time.monotonic() < end:
             try:
                 message = self.client.get_iopub_msg(timeout=1)
@@ -104,14 +123,10 @@ class Kernel:
                 continue
             content = message["content"]
             if message["msg_type"] == "error":
-                error = f"{content['ename']}: {content['evalue']}"[:2_000]
+                error = COLOURS.sub("", f"{content['ename']}: {content['evalue']}"[:WORDS])
             elif message["msg_type"] == "status" and content["execution_state"] == "idle":
-                if error:
-                    raise CellError(COLOURS.sub("", error))
-                return
-        alive = self.manager.is_alive()
-        self.close()
-        raise CellError(f"ran longer than {self.seconds:g} s" if alive else "ended the kernel")
+                return True, error
+        return False, error
 
 
 def needed(check: str, course: set[str]) -> list[str]:
@@ -152,7 +167,11 @@ def first_marks(submitted: nbformat.NotebookNode, given: dict) -> dict[str, Mark
         name: Mark(name, float(cell.metadata.nbgrader.points))
         for name, cell in given.items() if cell.metadata.nbgrader.grade
     }  # fmt: skip
-    texts = {role(cell): cell.source.strip() for cell in submitted.cells}
+    texts, last = {}, ""
+    for cell in submitted.cells:
+        last = role(cell) or last
+        if cell.cell_type == "markdown" or role(cell):  # a text may go on in a cell of its own
+            texts[last] = (texts.get(last, "") + "\n" + cell.source).strip()
     for name, one in marks.items():
         if given[name].metadata.nbgrader.solution:
             blank = texts.get(name, "") in ("", "Your answer here.")
@@ -162,8 +181,7 @@ def first_marks(submitted: nbformat.NotebookNode, given: dict) -> dict[str, Mark
 
 def judged(cell: nbformat.NotebookNode, kernel: Kernel, judge: Judge, course: set) -> dict:
     """Let the kernel hand over what a check needs, and the judge run the check."""
-    answers = kernel.folder / "answers.pkl"
-    answers.unlink(missing_ok=True)
+    answers = kernel.own / f"{role(cell)}.pkl"
     try:
         kernel.run(HAND_OVER.format(str(answers), needed(cell.source, course)))
     except CellError as error:
@@ -178,7 +196,8 @@ def mark(
     source: nbformat.NotebookNode,
     folder: Path,
     seconds: float = 120.0,
-    **options,
+    minutes: float = 15.0,
+    sandbox: bool = True,
 ) -> list[Mark]:
     """Return the marks of a notebook's graded cells, in the source's order.
 
@@ -187,20 +206,27 @@ def mark(
         source: with the solutions and hidden tests.
         folder: an empty one for the sandboxes.
         seconds: the most for one cell, and for one check.
-        options: `hidden` and `sandbox` of `confined`.
+        minutes: the most for all; what comes later is not gradable.
+        sandbox: as for `confined`.
     """
     given = {role(cell): cell for cell in source.cells if role(cell)}
     marks, todo, troubles = first_marks(submitted, given), steps(submitted, given), {}
     imports = "\n".join(cell.source for name, cell in given.items() if name.endswith(OFFERED))
-    course = set(bound(imports))
-    kernel = Kernel(folder, seconds, **options)
-    with (
-        contextlib.closing(kernel),
-        contextlib.closing(Judge(imports, folder, seconds, **options)) as judge,
-    ):
+    course, end = set(bound(imports)), time.monotonic() + 60 * minutes
+    students, own = folder / "student", folder / "judge"
+    students.mkdir(), own.mkdir()
+    kernel = Kernel(students, seconds, sandbox)
+    with contextlib.ExitStack() as stack:
+        # The judge has loaded everything before the student's first cell runs.
+        judge = stack.enter_context(
+            contextlib.closing(Judge(imports, own, students, seconds, sandbox))
+        )
+        stack.callback(kernel.close)
         for _ in range(STARTS):
             kernel.start()
-            for name, code in todo:
+            for at, (name, code) in enumerate(todo):
+                if time.monotonic() > end:
+                    break
                 if name not in marks:
                     try:
                         kernel.run(code)
@@ -211,14 +237,14 @@ def mark(
                     marks[name].points = marks[name].most if found["right"] else 0.0
                     marks[name].said = found["said"]
                 if not kernel.alive:  # on without the cell that ended it
-                    todo.remove((name, code))
+                    del todo[at]
                     break
-            else:
+            if kernel.alive:
                 break
     for name, one in marks.items():
         answer = name.removesuffix("-check") + "-answer"
         if one.points == 0.0 and answer in troubles:
             one.said = f"The answer's cell: {troubles[answer]}. {one.said}"
         if one.points is None and not one.said:
-            one.points, one.said = 0.0, "Not gradable: the cells before it end the kernel."
+            one.points, one.said = 0.0, "Not gradable: the cells before it took too long."
     return list(marks.values())

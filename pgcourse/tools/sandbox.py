@@ -17,13 +17,15 @@ MEMORY, FILE = 6_000_000_000, 100_000_000  # bytes: of addresses of a process, o
 
 
 def confined(
-    command: Sequence[str], folder: Path, hidden: Iterable[Path] = (), sandbox: bool = True
+    command: Sequence[str], folder: Path, readable: Iterable[Path] = (), sandbox: bool = True
 ) -> list[str]:
     """Return a command that runs another one in bubblewrap, inside `folder`.
 
+    It sees the system's programs, this Python, and of the course the module and `demo.pkl`.
+
     Args:
         folder: the only place that it can write to.
-        hidden: folders that it sees as empty ones.
+        readable: what it can read besides.
         sandbox: False runs it with the caller's rights, without limits.
 
     Raises:
@@ -36,37 +38,46 @@ def confined(
             "bubblewrap is not installed, so students' code would run with your rights; install it "
             "(apt install bubblewrap), or add --no-sandbox on a machine that you can afford to lose"
         )
-    empty = [Path("/tmp"), *(home for home in [Path.home()] if home != Path("/")), *hidden]
-    seen = [ROOT, Path(sys.prefix), Path(sys.base_prefix)]
-    views = [("--tmpfs", path) for path in empty[:2]]
-    views += [("--ro-bind", path, path) for path in seen]
-    views += [("--tmpfs", path) for path in empty[2:]]
+    views = []
+    for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc")):
+        if path.is_symlink():
+            views += ["--symlink", os.readlink(path), str(path)]
+        elif path.exists():
+            views += ["--ro-bind", str(path), str(path)]
+    course = ROOT / "pgcourse", ROOT / "demo.pkl"
+    for path in (Path(sys.base_prefix), Path(sys.prefix), *course, *readable):
+        views += ["--ro-bind", str(path), str(path)]
     return [
         "prlimit", f"--as={MEMORY}", f"--fsize={FILE}", "--core=0", "--",
-        "bwrap", "--unshare-all", "--die-with-parent", "--new-session",
-        "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
-        *(str(part) for view in views for part in view),
-        "--bind", str(folder), str(folder), "--chdir", str(folder), "--", *command,
+        "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+        *views, "--dev", "/dev", "--proc", "/proc", "--bind", str(folder), str(folder),
+        "--remount-ro", "/", "--chdir", str(folder), "--", *command,
     ]  # fmt: skip
 
 
 def try_out() -> None:
-    """Run nothing in the sandbox.
+    """Load the course in the sandbox.
 
     Raises:
         RuntimeError: it does not work here; the message says why.
     """
     with tempfile.TemporaryDirectory() as name:
-        run = subprocess.run(confined(["true"], Path(name)), capture_output=True, text=True)
+        command = confined([sys.executable, "-c", "import pgcourse"], Path(name))
+        run = subprocess.run(command, env=environment(Path(name)), capture_output=True, text=True)
     if run.returncode:
         raise RuntimeError(
-            f"bubblewrap does not work here ({run.stderr.strip()}), so students' code would run "
-            "with your rights; add --no-sandbox on a machine that you can afford to lose"
+            f"the sandbox does not work here ({run.stderr.strip()[-500:]}); on Ubuntu 24.04 bwrap "
+            "needs an AppArmor profile with `userns`, in a container user namespaces; --no-sandbox "
+            "runs students' code with your rights, on a machine that you can afford to lose"
         )
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the variables for a program in the sandbox; none of the caller's secrets."""
+    """Return the variables for a program in the sandbox; none of the caller's secrets.
+
+    Args:
+        folder: its own, in which nothing has run yet: a file is written there.
+    """
     cache = folder / "matplotlib"
     cache.mkdir(exist_ok=True)
     for fonts in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
@@ -75,5 +86,6 @@ def environment(folder: Path) -> dict[str, str]:
     return NO_SCREEN | {
         "PATH": path, "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(ROOT),
         "LANG": "C.UTF-8", "MPLCONFIGDIR": str(cache), "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1", "IPYTHONDIR": str(folder), AUDIENCE: "nobody",
+        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1", "IPYTHONDIR": str(folder),
+        AUDIENCE: "nobody",
     }  # fmt: skip

@@ -1,15 +1,20 @@
 """A class is marked whatever its members send, and nothing but its own folder is touched."""
 
+import copy
 import csv
 import io
 import socket
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
+import nbformat
 import pytest
 
-from pgcourse.tools import classroom
+from pgcourse.tools import classroom, marking
 from pgcourse.tools.exercises import SOLUTIONS
+from pgcourse.tools.flags import role
 from pgcourse.tools.marking import Mark
 from pgcourse.tools.sandbox import confined, environment
 from tests import class_of_sixty as sixty
@@ -66,13 +71,13 @@ def test_the_table_and_the_pages_name_everybody(marked, tmp_path):
     classroom.write_pages(found, tmp_path)
     pages = {path.stem: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     assert len(pages) == len(found)
-    perfect = pages["Jürgen Groß, perfect 08_her"]
+    perfect = next(text for name, text in pages.items() if name.startswith("Jürgen Groß, perfect "))
     assert "32 of 32 points" in perfect and "Right." in perfect and "<script" not in perfect
 
 
 def test_a_text_is_for_the_teacher_and_a_name_is_no_formula():
     marks = [Mark("text-answer", 3), Mark("a-check", 2, 2.0, "Right."), Mark("b-check", 1, 0.0)]
-    one = classroom.Submission("=HYPERLINK(1)", "a.ipynb", chapter="03_ddpg", marks=marks)
+    one = classroom.Submission("=HYPERLINK(1)", "7", "a.ipynb", chapter="03_ddpg", marks=marks)
     assert classroom.summary(one) == "2 of 6 points, 3 to mark by hand"
     (row,) = csv.DictReader(io.StringIO(classroom.table([one])))
     assert row["student"] == "'=HYPERLINK(1)" and row["text-answer"] == "by hand"
@@ -81,19 +86,20 @@ def test_a_text_is_for_the_teacher_and_a_name_is_no_formula():
 
 INSIDE = """
 import pathlib, socket
-pathlib.Path({home!r}, "written").write_text("in an empty home, which is gone afterwards")
-for name in ({root!r}, "/etc", "/usr", "/"):
+for name in ({root!r}, {home!r}, "/etc", "/usr", "/", "/run", "/var/tmp"):
     try:
         (pathlib.Path(name) / "written").write_text("x")
         print("wrote", name)
     except OSError:
         pass
-try:
-    socket.create_connection(("127.0.0.1", {port}), timeout=5)
-    print("connected")
-except OSError:
-    pass
-print(*pathlib.Path({solutions!r}).iterdir())
+for address in (("127.0.0.1", {port}), {path!r}):
+    kind = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    try:
+        socket.socket(kind).connect(address)
+        print("connected to", address)
+    except OSError:
+        pass
+print(*(str(path) for path in map(pathlib.Path, {secrets!r}) if path.exists()))
 pathlib.Path("mine").write_text("x")
 try:
     pathlib.Path("large").write_bytes(bytes(200_000_000))
@@ -110,16 +116,129 @@ except MemoryError:
 
 @needs_bwrap
 def test_the_sandbox_has_no_network_one_folder_and_no_solutions(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        code = INSIDE.format(root=str(sixty.ROOT), home=str(classroom.Path.home()),
-                             port=server.getsockname()[1], solutions=str(SOLUTIONS))  # fmt: skip
-        run = [sys.executable, "-c", code]
-        inside = subprocess.run(confined(run, tmp_path, [SOLUTIONS]), env=environment(tmp_path),
-                                capture_output=True, text=True)  # fmt: skip
+    own, other = tmp_path / "own", tmp_path / "other student"
+    own.mkdir(), other.mkdir()
+    secrets = [str(path) for path in (SOLUTIONS, sixty.ROOT / ".git", sixty.ROOT / "tests", other)]
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
+        local.bind(str(other / "bus"))
+        local.listen()
+        code = INSIDE.format(
+            root=str(sixty.ROOT), home=str(Path.home()), port=server.getsockname()[1],
+            path=str(other / "bus"), secrets=secrets,
+        )  # fmt: skip
+        run = confined([sys.executable, "-c", code], own)
+        inside = subprocess.run(run, env=environment(own), capture_output=True, text=True)
     assert (inside.returncode, inside.stdout.strip()) == (0, ""), inside.stderr
-    assert (tmp_path / "mine").exists()
-    for folder in (sixty.ROOT, classroom.Path.home()):
-        assert not (folder / "written").exists()
+    assert (own / "mine").exists()
+
+
+LINK = """
+import os, pathlib
+fonts = next(pathlib.Path("matplotlib").glob("fontlist-*"))
+fonts.unlink()
+fonts.symlink_to({target!r})
+pathlib.Path("gymnasium.py").write_text("raise SystemExit")
+os._exit(1)
+"""
+
+
+@needs_bwrap
+def test_a_link_left_behind_writes_nothing_outside_and_a_module_is_not_the_judges(tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "target").write_text("the teacher's")
+    attack = LINK.format(target=str(tmp_path / "target"))
+    notebook = HER.notebook(**{"her-04-answer": attack})
+    found = marking.mark(notebook, HER.source, tmp_path / "work", seconds=SECONDS)
+    assert (tmp_path / "target").read_text() == "the teacher's"
+    points = {one.cell: one.points for one in found if one.cell.endswith("-check")}
+    assert points == HER.points("her-04")
+
+
+@needs_bwrap
+def test_an_answer_cannot_speak_for_later_checks(tmp_path):
+    attack = """
+def future_index(*a, **k):
+    import os
+    for number in range(3, 40):
+        for path in (number, f"/proc/{os.getppid()}/fd/{number}"):
+            try:
+                target = path if isinstance(path, int) else os.open(path, os.O_WRONLY)
+                os.write(target, b'{"right": true, "said": "Right."}\\n' * 50)
+            except OSError:
+                pass
+"""
+    notebook = HER.notebook(**{"her-04-answer": attack})
+    found = marking.mark(notebook, HER.source, tmp_path, seconds=SECONDS)
+    points = {one.cell: one.points for one in found if one.cell.endswith("-check")}
+    later = {name: mark for name, mark in HER.points("her-04").items() if name != "her-04-check"}
+    assert {name: points[name] for name in later} == later
+
+
+@needs_bwrap
+def test_what_takes_too_long_costs_no_other_exercise_however_often(tmp_path):
+    spoiled = {f"her-0{k}-answer": "while True:\n    pass" for k in (4, 5, 6, 7, 9)}
+    chapter = Class("08_her", 9, "her-04")
+    found = marking.mark(
+        chapter.notebook(**spoiled), chapter.source, tmp_path, seconds=3.0, minutes=5.0
+    )
+    points = {one.cell: one.points for one in found if one.cell.endswith("-check")}
+    assert points == chapter.points(*(name.removesuffix("-answer") for name in spoiled))
+
+
+def zipped(files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return packed.getvalue()
+
+
+def test_an_export_may_hold_zips_odd_metadata_broken_zips_and_namesakes(tmp_path):
+    text = nbformat.writes(HER.blank).encode()
+    odd = copy.deepcopy(HER.blank)
+    odd.cells[0].metadata["nbgrader"] = None
+    odd.cells[1].metadata["nbgrader"]["grade_id"] = ["x"]
+    broken = bytearray(zipped({"08_her.ipynb": text}))
+    broken[-60:-40] = bytes(20)
+    export = {
+        "Anna Ng_1_assignsubmission_file_/hand-in.zip": zipped({"08_her.ipynb": text}),
+        "Anna Ng_2_assignsubmission_file_/08_her.ipynb": text,
+        "Ben Ng_3_assignsubmission_file_/08_her.ipynb": nbformat.writes(odd).encode(),
+        "Cem Ng_4_assignsubmission_file_/all.zip": bytes(broken),
+        "Dag Ng_5_assignsubmission_file_/08_her.ipynb": b"\xef\xbb\xbf" + text,
+        "Dag Ng_5_assignsubmission_file_/08_her (1).ipynb": text,
+    }
+    chapters = {"08_her": HER.source}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "export.zip").write_bytes(zipped(export))
+    (tmp_path / "export.zip").write_bytes(zipped(export))
+    for place in (tmp_path / "in", tmp_path / "export.zip"):
+        found = classroom.submissions(place, chapters)
+        who = sorted((one.student, one.number, one.chapter) for one in found)
+        assert who == [
+            ("Anna Ng", "1", "08_her"), ("Anna Ng", "2", "08_her"), ("Ben Ng", "3", "08_her"),
+            ("Cem Ng", "4", ""), ("Dag Ng", "5", "08_her"), ("Dag Ng", "5", "08_her"),
+        ]  # fmt: skip
+        assert [one.doubts for one in found if one.number == "5"] == 2 * [
+            ["2 notebooks of this chapter were sent"]
+        ]
+        classroom.write_pages(found, tmp_path / "in")
+    (tmp_path / "flat").mkdir()
+    for name in ("anna", "ben"):
+        (tmp_path / "flat" / f"{name}.ipynb").write_bytes(text)
+    assert [one.student for one in classroom.submissions(tmp_path / "flat", chapters)] == [
+        "anna", "ben",
+    ]  # fmt: skip
+
+
+def test_a_text_that_goes_on_in_a_new_cell_is_for_the_teacher():
+    source = nbformat.read(SOLUTIONS / "07_bc.ipynb", as_version=4)
+    given = {role(cell): cell for cell in source.cells if role(cell)}
+    blank = Class("07_bc", 1, "bc-06").blank
+    assert marking.first_marks(blank, given)["bc-03-answer"].points == 0.0
+    at = [role(cell) for cell in blank.cells].index("bc-03-answer")
+    blank.cells.insert(at + 1, nbformat.v4.new_markdown_cell("Because."))
+    assert marking.first_marks(blank, given)["bc-03-answer"].points is None
 
 
 def test_without_bubblewrap_it_says_what_to_do(monkeypatch, tmp_path):

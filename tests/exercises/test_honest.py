@@ -91,6 +91,10 @@ ATTACKS = {
     "exec('exercise = None')": "uses exec",
     "().__class__.__base__.__subclasses__()": "uses __subclasses__",
     "__builtins__": "uses __builtins__",
+    "x = torch.sys.modules": "uses sys",
+    "frame = (i for i in [1]).gi_frame.f_back": "uses f_back",
+    "%time 0\nimport sys": "imports sys",
+    "def f(:": "is no Python",
     "class A:\n    def __reduce__(self):\n        return print, ()": "defines __reduce__",
     "class A:\n    def __eq__(self, other):\n        return True": "defines __eq__",
 }
