@@ -2,25 +2,23 @@
 
 import contextlib
 import csv
-import functools
 import html
 import io
 import re
 import tempfile
 import time
 import warnings
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import nbformat
 
+from pgcourse.tools.exports import LARGEST, files
 from pgcourse.tools.flags import flags, role
 from pgcourse.tools.marking import Mark, mark
 
-LARGEST = 200_000_000  # bytes of one file
 NAMED = [  # how Moodle and Canvas name what they export
     re.compile(r"(?P<student>.+?)_(?P<number>\d+)_assignsubmission_(file|onlinetext)_?"),
     re.compile(r"(?P<student>.+?)(_LATE)?_(?P<number>\d+)_\d+_"),
@@ -55,43 +53,6 @@ class Submission:
     def open(self) -> float:
         """Points that the teacher has still to give."""
         return sum(one.most for one in self.marks if one.points is None)
-
-
-File = tuple[PurePosixPath, Callable[[], bytes], int]
-
-
-def files(folder: Path) -> Iterator[File]:
-    """Yield (name, how to read it, bytes) of every file of a folder, those in zips included."""
-    if folder.is_file():
-        yield from unzipped(PurePosixPath(folder.stem), folder.read_bytes, folder.stat().st_size)
-        return
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            name = PurePosixPath(path.relative_to(folder))
-            yield from unzipped(name, path.read_bytes, path.stat().st_size)
-
-
-def unzipped(name: PurePosixPath, read: Callable[[], bytes], size: int, depth=0) -> Iterator[File]:
-    """Yield a file, or what is in it if it is a zip; zips in a zip are opened, too."""
-    packed = name.suffix.lower() == ".zip" or not name.suffix
-    if not packed or size > LARGEST or depth > 2:
-        yield name, read, size
-        return
-    try:
-        with zipfile.ZipFile(io.BytesIO(read())) as archive:
-            for info in archive.infolist():
-                if not info.is_dir():
-                    inside = name.with_suffix("") / info.filename.lstrip("/")
-                    get = functools.partial(member, read, info)
-                    yield from unzipped(inside, get, info.file_size, depth + 1)
-    except Exception:  # a broken or encrypted zip, whatever zipfile says about it
-        yield name, read, size
-
-
-def member(read: Callable[[], bytes], info: zipfile.ZipInfo) -> bytes:
-    """Return a file of a zip."""
-    with zipfile.ZipFile(io.BytesIO(read())) as archive:
-        return archive.read(info)
 
 
 def submissions(folder: Path, chapters: dict[str, nbformat.NotebookNode]) -> list[Submission]:
