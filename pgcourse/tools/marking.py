@@ -24,6 +24,7 @@ HAND_OVER = (
     "__import__('pgcourse.tools.judge', fromlist=['judge']).hand_over({!r}, {!r}, globals())"
 )
 STARTS, GRACE, LARGEST = 10, 5.0, 100_000_000  # of a kernel; s to stop; bytes of a message
+COURSE = 10.0  # as long as a student's cell, a cell of the course may take: it loads PyTorch
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -91,14 +92,14 @@ class Kernel:
             self.manager.shutdown_kernel(now=True)
             self.manager = None
 
-    def run(self, code: str) -> None:
-        """Run code.
+    def run(self, code: str, patience: float = 1.0) -> None:
+        """Run code, for `patience` times as long as a cell may take.
 
         Raises:
             CellError: it raised or ran too long, or it ended the kernel, which is then closed.
         """
         request = self.client.execute(code, store_history=False, allow_stdin=False)
-        ended, error = self.wait(request, self.seconds)
+        ended, error = self.wait(request, patience * self.seconds)
         if ended and not error:
             return
         if not ended and self.manager.is_alive():
@@ -213,13 +214,13 @@ def mark(
     marks, todo, troubles = first_marks(submitted, given), steps(submitted, given), {}
     imports = "\n".join(cell.source for name, cell in given.items() if name.endswith(OFFERED))
     course, end = set(bound(imports)), time.monotonic() + 60 * minutes
-    students, own = folder / "student", folder / "judge"
-    students.mkdir(), own.mkdir()
+    students, judges = folder / "student", folder / "judge"
+    students.mkdir(), judges.mkdir()
     kernel = Kernel(students, seconds, sandbox)
     with contextlib.ExitStack() as stack:
         # The judge has loaded everything before the student's first cell runs.
         judge = stack.enter_context(
-            contextlib.closing(Judge(imports, own, students, seconds, sandbox))
+            contextlib.closing(Judge(imports, judges, students, seconds, sandbox))
         )
         stack.callback(kernel.close)
         for _ in range(STARTS):
@@ -228,8 +229,9 @@ def mark(
                 if time.monotonic() > end:
                     break
                 if name not in marks:
+                    own = name in given and not given[name].metadata.nbgrader.solution
                     try:
-                        kernel.run(code)
+                        kernel.run(code, COURSE if own else 1.0)
                     except CellError as error:
                         troubles[name] = str(error)
                 elif marks[name].points is None and not marks[name].said:
