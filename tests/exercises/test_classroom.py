@@ -20,9 +20,16 @@ from pgcourse.tools.sandbox import confined, environment
 from tests import class_of_sixty as sixty
 from tests.exercises.students import Class, needs_bwrap
 
-SECONDS = 15.0
+SECONDS = 10.0
 HER = Class("08_her", 4, "her-04")
-KINDS = HER.honest() | HER.spoiled(SECONDS) | HER.cheats() | HER.broken()
+# A kernel and a judge for each take seconds; `python -m tests.class_of_sixty` has all kinds.
+SEEN = {
+    "perfect", "half", "warns", "talks", "zipped", "twice", "no_answer", "syntax error",
+    "endless loop", "endless answer", "10 GB", "dead kernel", "dying answer", "patches the dict",
+    "patches the libraries", "patches the judge", "hands over nothing", "edits checks",
+}  # fmt: skip
+EVERYBODY = HER.honest() | HER.spoiled(SECONDS) | HER.cheats()
+KINDS = {kind: EVERYBODY[kind] for kind in EVERYBODY if kind in SEEN} | HER.broken()
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +58,9 @@ def test_an_accident_is_named(marked):
     students, found, lines = marked
     said = {one.student: " ".join(mark.said for mark in one.marks) for one in found}
     for kind, words in {
-        "syntax error": "SyntaxError", "endless loop": "ran longer than 15 s",
-        "endless answer": "The check ran longer than 15 s", "10 GB": "MemoryError",
-        "dead kernel": "ended the kernel", "asks": "StdinNotImplementedError",
+        "syntax error": "SyntaxError", "endless loop": "ran longer than 10 s",
+        "endless answer": "The check ran longer than 10 s", "10 GB": "MemoryError",
+        "dead kernel": "ended the kernel",
         "dying answer": "ended the process of its check",
     }.items():  # fmt: skip
         assert words in said[students[kind].name], kind

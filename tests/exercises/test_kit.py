@@ -117,7 +117,7 @@ def test_nbgrader_gives_all_points_to_the_solutions_some_to_half_and_none_to_not
 
 
 @needs_bwrap
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["03_ddpg", "08_her"])
 def test_a_class_is_marked_as_nbgrader_marks_it(marks, name, tmp_path):
     submitted = nbformat.reads(half_solved(name), as_version=4)
     found = mark(submitted, nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4), tmp_path)

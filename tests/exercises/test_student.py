@@ -74,7 +74,9 @@ def test_what_the_readme_tells_a_student_to_type_is_there(unpacked):
         assert f"\n{target}:" in make
     for name in re.findall(r"`(notebooks/[\w/.]+)`", readme):
         assert (unpacked / name).exists()
-    said = subprocess.run(["make"], cwd=unpacked, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        ["make", "--no-print-directory"], cwd=unpacked, capture_output=True, text=True
+    ).stdout
     assert [line.split()[0] for line in said.splitlines()] == ["help", "lab", "hand-in", "clean"]
     subprocess.run(["make", "hand-in", f"PYTHON={sys.executable}"], cwd=unpacked, check=True)
     with zipfile.ZipFile(unpacked / "hand-in.zip") as file:
