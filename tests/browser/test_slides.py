@@ -57,4 +57,4 @@ def test_nothing_runs_off_a_slide(watched, decks, name):
     print(f"\n{name}: {slides} slides")
     assert off == [] and empty == []
     assert found.errors == [] and found.elsewhere == []
-    assert page.locator("math").count() > 10 and 20 <= slides <= 45
+    assert page.locator("math").count() > 0 and 20 <= slides <= 45
