@@ -193,10 +193,11 @@ def shown(cell: NotebookNode) -> Iterator[Piece]:
             yield Piece(made, round(min(HEIGHT, WIDTH * ratio + 20)), shrinks=True)
     if printed:
         text = "".join(output.text for output in printed)
-        lines = len(cell.source.splitlines()) + len(text.splitlines())
-        hide = CODE_LINE * lines + 60 > HEIGHT or len(cell.source.splitlines()) > 16
+        lines = sum(1 + len(line) // 110 for line in text.splitlines())  # long ones are wrapped
+        code = len(cell.source.splitlines())
+        hide = CODE_LINE * (code + lines) + 60 > HEIGHT or code > 16
         source = "" if hide else cell.source
-        lines = len(source.splitlines()) + sum(1 + len(line) // 110 for line in text.splitlines())
+        lines += 0 if hide else code
         made = nbformat.v4.new_code_cell(
             source, outputs=[nbformat.v4.new_output("stream", text=text)],
             metadata=HIDE if hide else {},
