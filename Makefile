@@ -73,13 +73,7 @@ clean:           ## remove what was built, .venv included
 	find pgcourse tests notebooks -name __pycache__ -prune -exec rm -rf {} + 
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
-# Made anew only when the list of packages changes.
-.venv/ok: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
-	@touch $@
+include pgcourse/tools/student_files/venv.mk
 
 # Environments for what the course itself does not need.
 tests/%/.venv/ok: tests/%/requirements.txt

@@ -42,7 +42,7 @@ def sixty(chapter: Class, count: int = 60) -> list[tuple[str, Student]]:
     cheats = chapter.museum() if museum else chapter.cheats()
     kinds = chapter.spoiled(SECONDS) | cheats | chapter.broken() | chapter.honest()
     kinds = list(kinds.items())
-    more = [item for item in kinds if item[0] in ("perfect", "perfect", "half", "untouched")]
+    more = [item for item in kinds if item[0] in ("perfect", "half", "untouched")]
     kinds += [more[k % len(more)] for k in range(count - len(kinds))]
     names = [f"{first} {last}" for last in LAST for first in FIRST]
     return [(kind, make(names[k])) for k, (kind, make) in enumerate(kinds[:count])]
@@ -56,13 +56,16 @@ def compare(kind: str, student: Student, found: list[classroom.Submission]) -> s
     (one,) = mine
     if student.points is None:
         return "" if one.trouble else f"{kind}: marked"
-    given = {mark.cell: mark.points for mark in one.marks if mark.cell.endswith("-check")}
-    wrong = {cell: (student.points[cell], given.get(cell), mark.said)
-             for cell in student.points for mark in one.marks
-             if mark.cell == cell and given.get(cell) != student.points[cell]}  # fmt: skip
+    given = {mark.cell: mark for mark in one.marks if mark.cell.endswith("-check")}
+    if one.trouble or set(given) != set(student.points):
+        return f"{kind}: {one.trouble} {sorted(given)}"
+    wrong = {
+        cell: (points, given[cell].points, given[cell].said)
+        for cell, points in student.points.items() if given[cell].points != points
+    }  # fmt: skip
     unseen = [text for text in student.doubts if not any(text in doubt for doubt in one.doubts)]
-    if one.trouble or wrong or unseen or set(given) != set(student.points):
-        return f"{kind}: {one.trouble} (expected, given, said) {wrong} not pointed out {unseen}"
+    if wrong or unseen:
+        return f"{kind}: (expected, given, said) {wrong} not pointed out {unseen}"
     return ""
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pgcourse.exercises.ddpg_kit import attempt, close
-from pgcourse.exercises.grading import call, expect, fresh, number, right, same
+from pgcourse.exercises.grading import Hint, call, expect, fresh, number, raised, right, same
 
 ENOUGH = 0.02  # held-out loss of Eq. 1 on `smooth`; an actor that always gives 0 has 0.35
 
@@ -46,7 +46,7 @@ def acts(actor: Any, obs: Tensor, action: Tensor) -> Tensor:
         except Exception as error:
             backwards = "mat1 and mat2" in str(error) and obs.shape[1] != action.shape[1]
             expect(not backwards, "Your actor does not take obs. Are obs and action swapped?")
-            expect(False, f"Your actor raised {type(error).__name__}: {error}")
+            raise Hint(raised("Your actor", error)) from None
     shape = f"obs {tuple(obs.shape)} should become actions {tuple(action.shape)}"
     expect(isinstance(found, Tensor), f"Your actor returns a {type(found).__name__}: {shape}.")
     expect(found.shape == action.shape, f"Your actor returns {tuple(found.shape)}: {shape}.")

@@ -100,7 +100,7 @@ def compiled(function: Callable) -> Callable:
         # A study over gamma or tau, or an update of several kinds, needs more.
         more["recompile_limit"] = 64
         # Before each call the graph looks whether anything changed; PyTorch's own functions do not.
-        more["options"] = {"guard_filter_fn": lambda all: [not of_torch(one) for one in all]}
+        more["options"] = {"guard_filter_fn": lambda guards: [not of_torch(one) for one in guards]}
     # Not dynamic: gamma as a variable of the graph cannot be checked to be finite.
     return torch.compile(function, fullgraph=True, dynamic=False, **more)
 

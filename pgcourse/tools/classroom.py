@@ -110,8 +110,8 @@ def submissions(folder: Path, chapters: dict[str, nbformat.NotebookNode]) -> lis
     return found + [one for key, one in empty.items() if key not in students]
 
 
-def judge(one: Submission, chapters: dict, **options) -> Submission:
-    """Mark a submission; whatever happens becomes its trouble."""
+def marked(one: Submission, chapters: dict, **options) -> Submission:
+    """Mark a submission and return it; whatever happens becomes its trouble."""
     try:
         notebook, source = nbformat.reads(one.text, as_version=4), chapters[one.chapter]
         one.doubts += [plain(doubt) for doubt in flags(notebook, source)]
@@ -143,7 +143,7 @@ def mark_class(
     found, begin = submissions(folder, chapters), time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [
-            pool.submit(judge, one, chapters, **options)
+            pool.submit(marked, one, chapters, **options)
             for one in found if not one.trouble
         ]  # fmt: skip
         for count, future in enumerate(as_completed(waiting), start=1):
@@ -206,12 +206,11 @@ def page(one: Submission) -> str:
 
 def write_pages(found: list[Submission], folder: Path) -> None:
     """Write a page for each submission, under the student's name; older ones are overwritten."""
-    written = set()
+    written: list[str] = []
     for one in found:
-        words = [one.student, one.number, one.chapter or PurePosixPath(one.file).stem]
-        name = re.sub(r"[^\w ,.()-]", "_", " ".join(filter(None, words)))[:60]
-        k = 2
-        while name in written:
-            name, k = f"{name.removesuffix(f' ({k - 1})')} ({k})", k + 1
-        written.add(name)
-        (folder / f"{name}.html").write_text(page(one), encoding="utf-8")
+        words = [one.student[:60], one.number, one.chapter or PurePosixPath(one.file).stem[:60]]
+        name = re.sub(r"[^\w ,.()-]", "_", " ".join(filter(None, words)))
+        written.append(name)
+        count = written.count(name)
+        path = folder / (f"{name} ({count}).html" if count > 1 else f"{name}.html")
+        path.write_text(page(one), encoding="utf-8")

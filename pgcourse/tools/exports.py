@@ -13,7 +13,7 @@ File = tuple[PurePosixPath, Callable[[], bytes], int]
 def files(folder: Path) -> Iterator[File]:
     """Yield (name, how to read it, bytes) of every file of a folder, those in zips included."""
     if folder.is_file():
-        yield from unzipped(PurePosixPath(folder.stem), folder.read_bytes, folder.stat().st_size)
+        yield from unzipped(PurePosixPath(folder.name), folder.read_bytes, folder.stat().st_size)
         return
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
@@ -23,8 +23,7 @@ def files(folder: Path) -> Iterator[File]:
 
 def unzipped(name: PurePosixPath, read: Callable[[], bytes], size: int, depth=0) -> Iterator[File]:
     """Yield a file, or what is in it if it is a zip; zips in a zip are opened, too."""
-    packed = name.suffix.lower() == ".zip" or not name.suffix
-    if not packed or size > LARGEST or depth > 2:
+    if name.suffix.lower() != ".zip" or size > LARGEST or depth > 2:
         yield name, read, size
         return
     try:

@@ -23,7 +23,7 @@ from pgcourse.tools.sandbox import confined, environment
 HAND_OVER = (
     "__import__('pgcourse.tools.judge', fromlist=['judge']).hand_over({!r}, {!r}, globals())"
 )
-STARTS, GRACE, LARGEST = 10, 5.0, 100_000_000  # of a kernel; s to stop; bytes of a message
+GRACE, LARGEST = 5.0, 100_000_000  # seconds to stop a cell; bytes of a message
 COURSE = 10.0  # as long as a student's cell, a cell of the course may take: it loads PyTorch
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -223,7 +223,7 @@ def mark(
             contextlib.closing(Judge(imports, judges, students, seconds, sandbox))
         )
         stack.callback(kernel.close)
-        for _ in range(STARTS):
+        while not kernel.alive:  # each time without the cell that ended it
             kernel.start()
             for at, (name, code) in enumerate(todo):
                 if time.monotonic() > end:
@@ -238,11 +238,9 @@ def mark(
                     found = judged(given[name], kernel, judge, course)
                     marks[name].points = marks[name].most if found["right"] else 0.0
                     marks[name].said = found["said"]
-                if not kernel.alive:  # on without the cell that ended it
+                if not kernel.alive:
                     del todo[at]
                     break
-            if kernel.alive:
-                break
     for name, one in marks.items():
         answer = name.removesuffix("-check") + "-answer"
         if one.points == 0.0 and answer in troubles:

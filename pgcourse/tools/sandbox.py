@@ -79,7 +79,7 @@ def environment(folder: Path) -> dict[str, str]:
         folder: its own, in which nothing has run yet: a file is written there.
     """
     cache = folder / "matplotlib"
-    cache.mkdir(exist_ok=True)
+    cache.mkdir()
     for fonts in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
         shutil.copy(fonts, cache)  # matplotlib would look for fonts for seconds
     path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])

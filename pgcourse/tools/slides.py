@@ -62,7 +62,7 @@ class Piece(NamedTuple):
     cell: NotebookNode
     height: int
     section: bool = False  # begins a section
-    shrinks: bool = False  # a picture, which may be smaller to stay with the text above it
+    ratio: float = 0.0  # of a picture: height to width; it may be smaller to stay with its text
 
 
 def slides_of(notebook: NotebookNode, goals: dict[int, str] | None = None) -> list[NotebookNode]:
@@ -77,12 +77,12 @@ def slides_of(notebook: NotebookNode, goals: dict[int, str] | None = None) -> li
         goals: for numbers of sections, what a reader can do after them.
     """
     cells, used = [], HEIGHT
-    for cell, height, section, shrinks in pieces(notebook, goals or {}):
-        if shrinks:
+    for cell, height, section, ratio in pieces(notebook, goals or {}):
+        if ratio:
             room = HEIGHT - used if used + 0.7 * height <= HEIGHT else HEIGHT
             height = min(height, room)
-            width = (height - 20) / cell.metadata.pop("ratio")
-            cell.outputs[0]["metadata"] = {"image/png": {"width": round(width)}}
+            width = round((height - 20) / ratio)
+            cell.outputs[0]["metadata"] = {"image/png": {"width": width}}
         fits = used + height <= HEIGHT and not section
         kind = "-" if fits else "slide" if section else "subslide"
         cell.metadata["slideshow"] = {"slide_type": kind}
@@ -108,8 +108,8 @@ def goals_of(chapter: str, guide: str) -> dict[int, str]:
     Args:
         chapter: as "03".
     """
-    table = guide.partition(f"After chapter {chapter}")[2].partition("\n\n\n")[0]
-    table = table.partition("After chapter")[0].partition("\n## ")[0]
+    blocks = guide.partition(f"After chapter {chapter}")[2].split("\n\n")
+    table = blocks[1] if len(blocks) > 1 else ""
     rows = re.findall(r"^\| ([\d, to]+) \| (.+) \|$", table, re.MULTILINE)
     return {int(re.findall(r"\d+", sections)[-1]): goal for sections, goal in rows}
 
@@ -189,8 +189,8 @@ def shown(cell: NotebookNode) -> Iterator[Piece]:
         elif "image/png" in data:
             width, height = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size
             ratio = height / width
-            made = nbformat.v4.new_code_cell("", outputs=[output], metadata=HIDE | {"ratio": ratio})
-            yield Piece(made, round(min(HEIGHT, WIDTH * ratio + 20)), shrinks=True)
+            made = nbformat.v4.new_code_cell("", outputs=[output], metadata=HIDE)
+            yield Piece(made, round(min(HEIGHT, WIDTH * ratio + 20)), ratio=ratio)
     if printed:
         text = "".join(output.text for output in printed)
         lines = sum(1 + len(line) // 110 for line in text.splitlines())  # long ones are wrapped

@@ -12,7 +12,7 @@ from pathlib import Path
 from pgcourse.tools.course import ROOT
 
 OUT = ROOT / "build" / "pgcourse-student.zip"
-OWN = "pgcourse/tools/student_files/"  # README.md and Makefile
+OWN = "pgcourse/tools/student_files/"  # README.md, Makefile, venv.mk
 TOP = ("LICENSE", "pyproject.toml", "requirements.txt", "demo.pkl")
 FOLDERS = ("pgcourse/", "notebooks/")
 LEFT_OUT = ("notebooks/solutions/", "notebooks/TEACHING.md", "pgcourse/tools/site_source/")

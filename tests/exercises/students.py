@@ -4,7 +4,7 @@ import copy
 import io
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import nbformat
 import pytest
@@ -29,7 +29,7 @@ class Student:
     name: str
     files: dict[str, bytes]
     points: dict[str, float] | None = None  # of each check; None: not gradable
-    doubts: tuple[str, ...] = field(default=())  # pieces of what to look at
+    doubts: tuple[str, ...] = ()  # pieces of what to look at
 
 
 class Class:
@@ -86,10 +86,9 @@ class Class:
     def honest(self) -> dict[str, Callable[[str], Student]]:
         """Return those who do nothing wrong."""
         answer, check = self.victim + ANSWER, self.victim + CHECK
-        everything = {name: text for name, text in self.answers.items()}
 
         def perfect(name):
-            notebook = self.notebook(**everything)
+            notebook = self.notebook(**self.answers)
             return self.student(name, notebook, dict(self.most))
 
         def half(name):

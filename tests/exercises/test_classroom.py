@@ -185,11 +185,16 @@ def future_index(*a, **k):
 def test_what_takes_too_long_costs_no_other_exercise_however_often(tmp_path):
     spoiled = {f"her-0{k}-answer": "while True:\n    pass" for k in (4, 5, 6, 7, 9)}
     chapter = Class("08_her", 9, "her-04")
-    found = marking.mark(
-        chapter.notebook(**spoiled), chapter.source, tmp_path, seconds=3.0, minutes=5.0
-    )
+    found = marking.mark(chapter.notebook(**spoiled), chapter.source, tmp_path, seconds=3.0)
     points = {one.cell: one.points for one in found if one.cell.endswith("-check")}
     assert points == chapter.points(*(name.removesuffix("-answer") for name in spoiled))
+
+
+@needs_bwrap
+def test_a_notebook_that_takes_too_long_is_not_marked_to_its_end(tmp_path):
+    found = marking.mark(HER.notebook(), HER.source, tmp_path, seconds=SECONDS, minutes=0.0)
+    assert {one.said for one in found} == {"Not gradable: the cells before it took too long."}
+    assert {one.points for one in found} == {0.0}
 
 
 def zipped(files):

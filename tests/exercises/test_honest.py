@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import nbformat
 import pytest
@@ -117,3 +118,20 @@ def test_a_cell_that_is_there_twice_or_not_at_all_or_was_added_is_pointed_out():
     for text in ("ddpg-02-answer stands there twice", "an added cell imports gc",
                  "ddpg-01-check is missing", "ddpg-imports was changed"):  # fmt: skip
         assert text in found
+
+
+def test_a_warning_of_an_answer_is_kept_from_nbgrader(capsys, recwarn):
+    """It takes anything on stderr for a failure."""
+
+    def half_life_update(target, source, half_life):
+        warnings.warn("an odd way to do it", stacklevel=1)
+        print("what is this?", file=sys.stderr)
+        tau = 1 - 0.5 ** (1 / half_life)
+        return {
+            name: slow + tau * (source[name] - slow) if slow.is_floating_point() else source[name]
+            for name, slow in target.items()
+        }
+
+    ddpg.check_half_life_update(half_life_update)
+    said = capsys.readouterr()
+    assert said.out.startswith("Right.") and said.err == "" and not recwarn.list

@@ -26,7 +26,7 @@ def unpacked(tmp_path_factory):
 def test_it_holds_the_course_and_no_solutions(unpacked):
     names = contents()
     assert {"LICENSE", "demo.pkl", "requirements.txt", "pgcourse/agents/ddpg.py"} <= set(names)
-    for own in ("README.md", "Makefile"):
+    for own in ("README.md", "Makefile", "venv.mk"):
         assert (unpacked / own).read_bytes() == (ROOT / OWN / own).read_bytes()
     assert {f"notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")} <= set(names)
     assert any(name.startswith("notebooks/exercises/") for name in names)
