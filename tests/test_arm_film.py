@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 pytest.importorskip("gymnasium_robotics")
 
@@ -50,13 +50,13 @@ def can_draw():
 def said():
     """All that is written in frames, in order."""
     with pytest.MonkeyPatch.context() as patch:
-        texts, text = [], Axes.text
+        texts, text = [], Figure.text
 
         def spy(self, x, y, words, **options):
             texts.append(words)
             return text(self, x, y, words, **options)
 
-        patch.setattr(Axes, "text", spy)
+        patch.setattr(Figure, "text", spy)
         yield texts
 
 

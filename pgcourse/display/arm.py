@@ -5,6 +5,7 @@ import importlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -13,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from matplotlib.transforms import Affine2D
+from PIL import Image
 
 from pgcourse import checks
 from pgcourse.display.colors import ACTOR, CHANCE, CHANCE_TEXT, INK, MET, MET_TEXT, NOTE, TEACHER
@@ -46,6 +49,7 @@ def stage(env: gym.Env, width: int) -> Iterator[Callable[[np.ndarray], tuple]]:
         color = TEACHER if name == "object0" else "0.93" if table else "0.78"
         model.geom_rgba[k] = to_rgba(color, float(shown))
     model.geom_matid[:], model.light_active[:], model.site_rgba[:, 3] = -1, 0, 0.0
+    model.vis.quality.offsamples = 0  # edges are smooth once shown at half size
     model.tex_data[:] = 255  # a white sky
     light, size = model.vis.headlight, model.vis.global_
     light.ambient[:], light.diffuse[:], light.specular[:] = 0.72, 0.3, 0.0
@@ -101,43 +105,39 @@ def sheet(titles: Sequence[str], grid: list[list[Shot]], foot: str, last: bool) 
         foot: what is said below one row.
         last: whether the episodes are over, so that a goal not met is missed.
     """
-    fig = Figure(figsize=(WIDTH / DPI, TALL / DPI), dpi=DPI, layout="none")
-    ax = fig.add_axes((0, 0, 1, 1))  # in pixels, from the left and from the top
+    ground = Image.new("RGBA", (WIDTH, TALL), "white")  # Matplotlib would resample the pictures
+    fig = Figure(figsize=(WIDTH / DPI, TALL / DPI), dpi=DPI, layout="none", facecolor="none")
+    there = {"transform": Affine2D().scale(1, -1).translate(0, TALL)}  # pixels from left and top
     share, bold = min(WIDTH // len(titles), WIDTH // 2), {"size": 10, "weight": "bold"}
-    start, one = (WIDTH - share * len(titles)) / 2 + 12, len(grid) == 1
-    step = (TALL - TOP) / len(grid)
+    start, one = (WIDTH - share * len(titles)) // 2 + 12, len(grid) == 1
+    step, write = (TALL - TOP) // len(grid), partial(fig.text, **there)
     for (row, column), _ in np.ndenumerate(np.empty((len(grid), len(titles)))):
-        picture, goal, distance, met = grid[row][column]
-        scale = 1.0 if one else (step - 14) / HEIGHT
-        left, top = start + column * share, TOP + row * step
-        wide, tall = scale * picture.shape[1], scale * HEIGHT
-        extent = (left, left + wide, top + tall, top)
-        ax.imshow(picture, origin="upper", extent=extent, interpolation_stage="rgba")
-        at = left + scale * goal[0], top + scale * goal[1]
-        ax.add_patch(Circle(at, scale * RING / VIEW * HEIGHT, fc="none", ec=MET, lw=1.6 * scale))
+        (picture, goal, distance, met), tall = grid[row][column], HEIGHT if one else step - 14
+        scale, left, top = tall / HEIGHT, start + column * share, TOP + row * step
+        wide = round(scale * picture.shape[1])
+        ground.paste(Image.fromarray(picture).resize((wide, tall)), (left, top))
+        at, place = (left + scale * goal[0], top + scale * goal[1]), {"fc": "none", **there}
         edge = {"ec": MET, "lw": 2.6} if met else {"ec": "#D5D9DF", "lw": 0.8}
-        ax.add_patch(Rectangle((left, top), wide, tall, fc="none", **edge))
+        fig.add_artist(Circle(at, scale * RING / VIEW * HEIGHT, ec=MET, lw=1.6 * scale, **place))
+        fig.add_artist(Rectangle((left, top), wide, tall, **edge, **place))
         word, color = ("met", MET_TEXT) if met else ("missed" if last else "", CHANCE_TEXT)
         text = f"block {math.ceil(100 * distance)} cm from the goal"
         if one:
-            ax.text(left, top + tall + 38, text, color=NOTE)
-            ax.text(left + wide, top + tall + 38, word, color=color, ha="right", **bold)
+            write(left, top + tall + 38, text, color=NOTE)
+            write(left + wide, top + tall + 38, word, color=color, ha="right", **bold)
         else:
             left += wide + 20
-            ax.text(left, top + 28, f"start {row + 1}", color=CHANCE_TEXT)
-            ax.text(left, top + 64, word, color=color, **bold)
-            ax.text(left, top + 82, text.replace(" from", "\nfrom"), color=NOTE, va="top")
+            write(left, top + 28, f"start {row + 1}", color=CHANCE_TEXT)
+            write(left, top + 64, word, color=color, **bold)
+            write(left, top + 82, text.replace(" from", "\nfrom"), color=NOTE, va="top")
         if not row:
-            ax.text(start + column * share, 36, titles[column], color=INK, **bold)
+            write(start + column * share, 36, titles[column], color=INK, **bold)
     if one:
-        ax.text(start, TALL - 14, foot, color=CHANCE_TEXT)
-        note = "ring: 5 cm around the goal"
-        ax.text(WIDTH - start, TALL - 14, note, color=MET_TEXT, ha="right")
-    ax.set(xlim=(0, WIDTH), ylim=(TALL, 0), aspect="auto")
-    ax.axis("off")
-    canvas = FigureCanvasAgg(fig)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        write(start, TALL - 14, foot, color=CHANCE_TEXT)
+        write(WIDTH - start, TALL - 14, "ring: 5 cm around the goal", color=MET_TEXT, ha="right")
+    FigureCanvasAgg(fig).draw()
+    ground.alpha_composite(Image.fromarray(np.asarray(fig.canvas.buffer_rgba())))
+    return np.asarray(ground)[..., :3].copy()
 
 
 def arm_film(

@@ -147,11 +147,10 @@ class Class:
             perfect, half, untouched, warns, talks, renamed, zipped, twice, no_check, no_answer,
         )}  # fmt: skip
 
-    def spoiled(self, seconds: float) -> dict[str, Callable[[str], Student]]:
-        """Return those who lose one exercise by an accident; `seconds` are the most for a cell."""
-        answer = self.victim + ANSWER
-        function = self.answers[answer].split("def ")[1].split("(")[0]
-        accidents = {
+    def accidents(self, seconds: float) -> dict[str, str]:
+        """Return answers that end badly; `seconds` are the most for a cell."""
+        function = self.answers[self.victim + ANSWER].split("def ")[1].split("(")[0]
+        return {
             "syntax error": "def f(:\n    pass",
             "endless loop": "while True:\n    pass",
             "sleeps": f"import time\ntime.sleep({10 * seconds})",
@@ -165,18 +164,20 @@ class Class:
             "asks": f"{function} = input()",
         }
 
-        def make(kind, code):
-            return lambda name: self.student(
-                name, self.notebook(**{answer: code}), self.points(self.victim)
-            )
+    def spoiled(self, seconds: float) -> dict[str, Callable[[str], Student]]:
+        """Return those who lose one exercise by an accident."""
+        accidents = self.accidents(seconds)
+        return {kind: self.unlucky({self.victim: code}) for kind, code in accidents.items()}
 
-        return {kind: make(kind, code) for kind, code in accidents.items()}
+    def unlucky(self, codes: dict[str, str]) -> Callable[[str], Student]:
+        """Return one who loses some exercises, by the code that stands there."""
+        changes = {one + ANSWER: code for one, code in codes.items()}
+        return lambda name: self.student(name, self.notebook(**changes), self.points(*codes))
 
-    def cheats(self, offered: str = "exercise") -> dict[str, Callable[[str], Student]]:
-        """Return those who solve nothing and want all points."""
-        answer = self.victim + ANSWER
+    def attacks(self, offered: str = "exercise") -> dict[str, tuple[str, str]]:
+        """Return (code, what is pointed out) of those who solve nothing and want all points."""
         nothing = "lambda *a, **k: None"
-        attacks = {
+        return {
             "patches": (
                 f"for k in dir({offered}):\n    if k.startswith('check'):\n"
                 f"        setattr({offered}, k, {nothing})", "setattr"),
@@ -199,13 +200,22 @@ class Class:
                 "imports pgcourse.tools.judge"),
         }  # fmt: skip
 
-        def make(code, doubt):
-            def attack(name):
-                notebook = copy.deepcopy(self.blank)
-                notebook.cells[self.cell(notebook, answer)].source = code
-                return self.student(name, notebook, self.points(only=0), (doubt,))
+    def cheat(self, *attacks: tuple[str, str]) -> Callable[[str], Student]:
+        """Return one who attacks: once in the victim's cell, or from the first answer on."""
+        places = [name for name in self.answers if "def " in self.answers[name]]
+        at = places.index(self.victim + ANSWER) if len(attacks) == 1 else 0
 
-            return attack
+        def attack(name):
+            notebook = copy.deepcopy(self.blank)
+            for place, (code, _) in zip(places[at:], attacks, strict=False):
+                notebook.cells[self.cell(notebook, place)].source = code
+            doubts = tuple(doubt for _, doubt in attacks)
+            return self.student(name, notebook, self.points(only=0), doubts)
+
+        return attack
+
+    def cheats(self, offered: str = "exercise") -> dict[str, Callable[[str], Student]]:
+        """Return those who solve nothing and want all points."""
 
         def edited(name):
             notebook = copy.deepcopy(self.blank)
@@ -214,7 +224,8 @@ class Class:
                     cell.source = "print('Right.')"
             return self.student(name, notebook, self.points(only=0))
 
-        return {kind: make(*both) for kind, both in attacks.items()} | {"edits checks": edited}
+        attacks = self.attacks(offered)
+        return {kind: self.cheat(one) for kind, one in attacks.items()} | {"edits checks": edited}
 
     def museum(self) -> dict[str, Callable[[str], Student]]:
         """Return those whose tests of the museum's exhibits look or guess."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gymnasium as gym
 import nbformat
+import numpy as np
 import pytest
 
 from pgcourse.exercises import ddpg_limit, ddpg_update
@@ -1682,6 +1683,14 @@ def test_a_wrong_answer_gets_the_hint_that_fits(exercise, answer, short_training
         run(exercise, source, NEEDS.get(exercise, ()))
 
 
+def test_a_slip_whose_loss_comes_near_the_right_one_is_still_named():
+    slip = {"slip": np.float64(64.00005)}
+    with pytest.raises(AssertionError, match="loss: slip"):
+        ddpg_update.explain("critic", 64.00005, 64.0, slip)
+    ddpg_update.explain("critic", 64.00001, 64.0, slip)  # computed in float32
+    ddpg_update.explain("critic", 64.0, 64.0, {"slip": np.float64(64.0)})  # no difference here
+
+
 def test_the_share_of_visits_that_the_time_limit_cuts():
     """From the start half of the episodes go to state 1, and stay for steps 1 to 19."""
     names = {"gym": gym}
@@ -1715,14 +1724,6 @@ def test_an_untouched_answer_gets_a_friendly_sentence(check):
     with pytest.raises(AssertionError, match=r"[.]$") as error:
         run(exercise, untouched, NEEDS.get(exercise, ()))
     assert "raised" not in str(error.value), error.value
-
-
-def test_the_solutions_notebook_is_right_from_top_to_bottom(capsys):
-    names = {}
-    for source in CODE.values():
-        exec(source, names)
-    out = capsys.readouterr().out
-    assert out.count("Right. ") >= len(CHECKS)
 
 
 def test_the_notebook_is_made_of_nbgrader_cells():
