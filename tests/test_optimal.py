@@ -8,7 +8,7 @@ import torch
 
 from pgcourse import OptimalAgent, evaluate, optimal_values
 from pgcourse.tasks import pendulum
-from pgcourse.tasks.pendulum import dynamics, interpolate, optimal_q, swing
+from pgcourse.tasks.pendulum import dynamics, interpolate, optimal_q, policy_values, swing
 
 PANEL = range(10_000, 10_100)
 
@@ -145,3 +145,43 @@ def test_a_swing_starts_where_it_is_told_and_goes_on_as_the_dynamics_say():
 def test_a_swing_from_nowhere_is_refused(start):
     with pytest.raises(ValueError, match="angle|velocity"):
         swing(Push(), *start)
+
+
+class Pump:
+    """Pushes the way the rod goes, gently, and holds it near the top."""
+
+    def policy(self, obs):
+        cos, sin, velocity = obs.T
+        hold = -10.0 * np.arctan2(sin, cos) - 2.0 * velocity
+        return np.where(cos > 0.9, hold, 0.8 * np.tanh(3 * velocity))[:, None] / 2.0
+
+
+def test_a_policys_values_are_what_a_long_episode_pays():
+    starts = torch.tensor([[0.2, 0.5], [-0.4, 2.0], [3.0, -1.0], [1.5, -6.0], [-2.0, 0.0]])
+    angle, velocity = starts.T
+    values, paid = policy_values(Pump(), 0.9, 401, 401), torch.zeros(len(starts))
+    promised = interpolate(values, angle[None], velocity[None])[0]
+    for k in range(150):
+        obs = torch.stack([angle.cos(), angle.sin(), velocity], dim=1).numpy()
+        torque = 2.0 * torch.from_numpy(Pump().policy(obs)).float().clamp(-1, 1)[:, 0]
+        reward, angle, velocity = dynamics(angle, velocity, torque)
+        paid += 0.9**k * reward
+    assert torch.allclose(promised, paid, rtol=0.02, atol=0.05)
+    assert (paid < -0.1).all()
+
+
+def test_no_policy_is_better_than_the_optimum_and_the_best_one_is_as_good():
+    best = optimal_values(0.9, 101, 101)
+    assert (policy_values(Pump(), 0.9, 101, 101) <= best[-1] + 0.05).all()
+    greedy = OptimalAgent(best, 0.9)
+    greedy.policy = lambda obs, act=greedy.policy: (setattr(greedy, "to_go", 0), act(obs))[1]
+    gap = best[-1] - policy_values(greedy, 0.9, 101, 101)
+    assert gap.abs().max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("gamma", 1.5), ("angles", 1), ("velocities", 0), ("steps", 0)]
+)
+def test_a_policy_is_evaluated_on_sound_grids_only(name, value):
+    with pytest.raises(ValueError, match=f"^{name}: got"):
+        policy_values(Pump(), **{"gamma": 0.9} | {name: value})

@@ -6,7 +6,7 @@ import nbformat
 from PIL import Image
 
 from pgcourse.tools.page import page
-from pgcourse.tools.slides import MOST, WIDTH, deck, goals_of, slides_of
+from pgcourse.tools.slides import MOST, WIDTH, deck, slides_of
 
 TEXT = r"""Inline $\gamma \ge 0$ and a numbered one:
 
@@ -73,11 +73,3 @@ def test_a_long_chapter_gives_lectures_of_90_minutes_cut_before_a_section():
     lectures = slides_of(nbformat.v4.new_notebook(cells=cells))
     assert [len(lecture.cells) for lecture in lectures] == [33, 34, 33]
     assert all(len(lecture.cells) <= MOST for lecture in lectures)
-
-
-def test_the_goals_of_a_chapter_are_read_from_the_teachers_guide():
-    guide = "After chapter 03 a\n\n| section | goal |\n|---|---|\n| 1 | see |\n| 4, 5 | say |\n\n"
-    guide += "After chapter 07\n\n| section | goal |\n|---|---|\n| 11 to 13 | read |\n"
-    assert goals_of("03", guide) == {1: "see", 5: "say"}
-    assert goals_of("07", guide) == {13: "read"}
-    assert goals_of("99", guide) == {}

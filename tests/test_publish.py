@@ -12,7 +12,7 @@ import pytest
 from pgcourse.tools.publish import UNPUBLISHED, publish
 
 ROOT = Path(__file__).parents[1]
-NAMES = ["03_ddpg", "07_bc", "08_her"]
+NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
 EXERCISES = [f"exercises/{name}" for name in (*NAMES, "bugs")]
 
 

@@ -141,7 +141,7 @@ def film(frames: list[np.ndarray], poster: np.ndarray, fps: float) -> bytes:
     images[0].save(
         file, "PNG", save_all=True, default_image=True, append_images=images[1:], loop=0,
         duration=[1000.0 / fps] * (len(frames) - 1) + [HOLD], transparency=clear,
-        disposal=0, blend=1,
+        disposal=0, blend=1, compress_level=8,
     )  # fmt: skip
     return file.getvalue()
 

@@ -167,11 +167,11 @@ def hinted(name: str, step: Callable, *arguments: Any) -> Any:
 
 def explain(name: str, found: float, wanted: float, slips: dict[str, Tensor]) -> None:
     """Give the hint of the slip that leads to a loss, if it is not the wanted one."""
-    off = abs(found - wanted)
-    if off > 1e-9 * (1 + abs(wanted)):  # a slip may come near by chance, and still be nearer
+    off, close_by = abs(found - wanted), 1e-8 * (1 + abs(wanted))  # some are alike by chance
+    if off > close_by:
         for hint, value in slips.items():
-            near = min(off / 10, 1e-6 * (1 + abs(wanted)))
-            expect(abs(found - value.item()) > near, f"The {name}'s loss: {hint}")
+            slip = abs(found - value.item()) < min(off / 10, close_by)
+            expect(not slip, f"The {name}'s loss: {hint}")
     gap = f"yours is {found:.6g}, the agent's {wanted:.6g}."
     expect(close(found, wanted, 1e-6), f"The {name}'s loss is another: {gap}")
 

@@ -87,6 +87,38 @@ def optimal_values(
     return torch.stack(values)
 
 
+def policy_values(
+    agent, gamma: float, angles: int = 201, velocities: int = 201, steps: int = 1_500
+) -> Tensor:
+    """Return the value of every state under an agent's policy that goes on, by policy evaluation.
+
+    Args:
+        agent: anything with `policy(obs)`, from (B, 3) to actions (B, 1).
+        gamma: discount per step.
+        angles, velocities: points of the two grids; they include both ends.
+        steps: how many rewards count; 0.99 to the power of 1,500 is 3e-7.
+
+    Returns:
+        (angles, velocities).
+
+    Raises:
+        TypeError, ValueError: as `optimal_values` does.
+    """
+    gamma = checks.real("gamma", gamma, 0.0, 1.0)
+    sizes = {"angles": angles, "velocities": velocities}
+    n, m = (checks.integer(name, size, 2) for name, size in sizes.items())
+    angle = torch.linspace(-math.pi, math.pi, n)[:, None].expand(n, m)
+    velocity = torch.linspace(-MAX_SPEED, MAX_SPEED, m).expand(n, m)
+    obs = torch.stack([angle.cos(), angle.sin(), velocity], dim=-1).reshape(-1, 3)
+    action = torch.from_numpy(np.asarray(agent.policy(obs.numpy())))
+    torque = MAX_TORQUE * action.clamp(-1.0, 1.0).reshape(n, m)
+    reward, angle, velocity = dynamics(angle, velocity, torque)
+    value = torch.zeros(n, m)
+    for _ in range(checks.integer("steps", steps)):
+        value = reward + gamma * interpolate(value, angle, velocity)
+    return value
+
+
 class OptimalAgent:
     """Acts greedily on the optimal values; counts its steps, so it plays one episode.
 

@@ -23,7 +23,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import Config
 
-from pgcourse.tools import classroom
+from pgcourse.tools import chapters, classroom
 from pgcourse.tools.course import ROOT
 from pgcourse.tools.sandbox import try_out
 
@@ -33,7 +33,6 @@ STEPS = [CheckCellMetadata, ClearSolutions, ClearHiddenTests, ClearOutput, LockC
 STUBS = {"code_stub": {"python": "...  # your answer"}, "text_stub": "Your answer here."}
 GUIDE = ROOT / "notebooks" / "TEACHING.md"
 MARKS = re.compile(r"(<!-- table -->\n).*?(<!-- /table -->)", re.DOTALL)
-HEADING = re.compile(r"## Exercise (\d+) · (.+?) \*\((\d+) min, (\d+) points?\)\*")
 
 
 def student_version(path: Path) -> str:
@@ -70,7 +69,7 @@ def table(solutions: Path = SOLUTIONS) -> str:
         rows = [
             found.groups()
             for cell in nbformat.read(path, as_version=4).cells
-            if (found := HEADING.match(cell.source))
+            if (found := chapters.HEADING.match(cell.source))
         ]
         lines += [f"| {path.stem} {number}. {title} | {m} | {p} |" for number, title, m, p in rows]
         lines.append(f"| **{path.stem}, all** | {sum(int(row[2]) for row in rows)} "
@@ -132,6 +131,7 @@ def main() -> int:
         except (RuntimeError, OSError) as error:
             parser.error(str(error))
     stale = write(check=options.check) + fill(check=options.check)
+    stale += chapters.fill(check=options.check)
     print(*(f"{name}: {'stale' if options.check else 'written'}" for name in stale), sep="\n")
     return int(options.check and bool(stale))
 

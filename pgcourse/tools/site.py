@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pgcourse.tools import chapters
 from pgcourse.tools.course import NUMBERED, ROOT
 
 SOURCE = Path(__file__).parent / "site_source"
@@ -56,8 +57,11 @@ def build(out: Path = OUT) -> int:
     (source / "_static").mkdir(parents=True)
     for name in ("custom.css", "custom.js", "favicon.svg"):
         shutil.copy(SOURCE / name, source / "_static")
-    for name in ("conf.py", "index.md"):
-        shutil.copy(SOURCE / name, source)
+    shutil.copy(SOURCE / "conf.py", source)
+    found, index = chapters.chapters(), (SOURCE / "index.md").read_text(encoding="utf-8")
+    index = index.replace("{{cards}}", chapters.cards(found))
+    index = index.replace("{{contents}}", chapters.contents(found))
+    (source / "index.md").write_text(index, encoding="utf-8")
     for path in sorted((ROOT / "notebooks").glob(NUMBERED)):
         (source / path.name).write_text(prepare(path), encoding="utf-8")
         if path.with_suffix(".png").exists():

@@ -1,7 +1,7 @@
 """Make decks of slides, one for each lesson of 90 minutes: `python -m pgcourse.tools.slides`.
 
 The decks come from the same notebooks and their stored outputs, by the rules in `slides_of`;
-the questions to the class are the goals in TEACHING.md. They load nothing from another host.
+the questions to the class are the chapters' goals. They load nothing from another host.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from nbformat import NotebookNode
 from PIL import Image
 from traitlets.config import Config
 
+from pgcourse.tools import chapters
 from pgcourse.tools.course import NUMBERED, ROOT
 from pgcourse.tools.page import MathMLPages
 
 OUT = ROOT / "build" / "slides"
-GUIDE = ROOT / "notebooks" / "TEACHING.md"
 WIDTH, HEIGHT, LINE, ROW, CODE_LINE, CODE_LINES = 1170, 660, 38, 31, 23, 26  # pixels; lines
 MOST = 45  # slides for 90 minutes
 LEFT_OUT = ("Exercises", "References", "Seeds and hyper-parameters", "What next")
@@ -100,18 +100,6 @@ def slides_of(notebook: NotebookNode, goals: dict[int, str] | None = None) -> li
         nbformat.v4.new_notebook(cells=cells[begin:end], metadata=notebook.metadata)
         for begin, end in itertools.pairwise([*cuts, len(cells)])
     ]
-
-
-def goals_of(chapter: str, guide: str) -> dict[int, str]:
-    """Return what a reader can do after each section, from the teacher's guide.
-
-    Args:
-        chapter: as "03".
-    """
-    blocks = guide.partition(f"After chapter {chapter}")[2].split("\n\n")
-    table = blocks[1] if len(blocks) > 1 else ""
-    rows = re.findall(r"^\| ([\d, to]+) \| (.+) \|$", table, re.MULTILINE)
-    return {int(re.findall(r"\d+", sections)[-1]): goal for sections, goal in rows}
 
 
 def pieces(notebook: NotebookNode, goals: dict[int, str]) -> Iterator[Piece]:
@@ -239,7 +227,7 @@ def build(out: Path = OUT) -> list[Path]:
         shutil.copy(reveal / "dist" / name, dist / name)
     made = []
     for path in sorted((ROOT / "notebooks").glob(NUMBERED)):
-        goals = goals_of(path.stem[:2], GUIDE.read_text(encoding="utf-8"))
+        goals = chapters.read(path).goal_after()
         for k, lecture in enumerate(slides_of(nbformat.read(path, as_version=4), goals), start=1):
             made.append(out / f"{path.stem}_{k}.html")
             made[-1].write_text(deck(lecture, f"{path.stem}, part {k}"), encoding="utf-8")
