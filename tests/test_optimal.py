@@ -148,12 +148,10 @@ def test_a_swing_from_nowhere_is_refused(start):
 
 
 class Pump:
-    """Pushes the way the rod goes, gently, and holds it near the top."""
+    """Pushes the way the rod goes, gently; a policy with a jump would smear on a grid."""
 
     def policy(self, obs):
-        cos, sin, velocity = obs.T
-        hold = -10.0 * np.arctan2(sin, cos) - 2.0 * velocity
-        return np.where(cos > 0.9, hold, 0.8 * np.tanh(3 * velocity))[:, None] / 2.0
+        return 0.4 * np.tanh(obs[:, 2:])
 
 
 def test_a_policys_values_are_what_a_long_episode_pays():
