@@ -1,4 +1,4 @@
-"""The networks of DDPG and one update of them, without and with demonstrations, as diagrams."""
+"""One update of DDPG, of TD3, and of DDPG with demonstrations, as diagrams."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,24 +12,29 @@ SLOW = 24.0  # the actor's slow copy, left of the titles' end and of the actor
 
 
 def box(
-    ax: Axes, x: float, y: float, text: str, color: str, wide: bool = False, slow: bool = False
-) -> None:
-    """Draw a network, or a wide box for a loss; slow copies are dashed and tinted."""
+    ax: Axes, x: float, y: float, text: str, color: str, wide: bool = False, slow: bool = False,
+    behind: float = 0.0,
+) -> None:  # fmt: skip
+    """Draw a network, or a wide box for a loss; slow copies are dashed and tinted.
+
+    Args:
+        behind: 1.0 for a box that another one covers.
+    """
     width, height, line = 25.0 if wide else 11.0, 8.0, (0, (3, 2)) if slow else "-"
     for face, alpha in (("white", 1.0), (color, 0.1))[: 1 + slow]:
         ax.add_patch(
             FancyBboxPatch(
                 (x - width / 2, y - height / 2), width, height, fc=face, ec="none", alpha=alpha,
-                boxstyle="round,pad=0,rounding_size=1.4", zorder=3,
+                boxstyle="round,pad=0,rounding_size=1.4", zorder=3 - behind / 2,
             )
         )  # fmt: skip
     ax.add_patch(
         FancyBboxPatch(
             (x - width / 2, y - height / 2), width, height, fc="none", ec=color, lw=1.8, ls=line,
-            boxstyle="round,pad=0,rounding_size=1.4", zorder=4,
+            boxstyle="round,pad=0,rounding_size=1.4", zorder=4 - 1.4 * behind,
         )
     )  # fmt: skip
-    note(ax, x, y, text, size=10 if wide else 13)
+    note(ax, x, y, text, size=10 if wide or "," in text else 13)
 
 
 def arrow(
@@ -68,19 +73,27 @@ def pull(ax: Axes, start: float, end: float, y: float, color: str) -> None:
     arrow(ax, (end, y - 1.8), (start, y - 1.8), color, 3.2)
 
 
-def draw_networks() -> Figure:
-    """Draw one update of DDPG: target, critic's step, actor's step, and the slow copies."""
+def draw_networks(twins: bool = False) -> Figure:
+    """Draw one update of DDPG: target, critic's step, actor's step, and the slow copies.
+
+    Args:
+        twins: draw TD3's instead, with two critics and the equations of chapter 04.
+    """
     fig = Figure(figsize=(7.2, 4.5), layout="none")
     ax = fig.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, 108), ylim=(-3, 66))
     ax.axis("off")
-    titles = (
-        (TARGET, 16, CHANCE, INK, "1  Target (Eq. 6): the slow copies answer"),
-        (STEP, 16, CRITIC, CRITIC, "2  Critic's step (Eq. 7)"),
-        (CLIMB, 20, ACTOR, ACTOR, "3  Actor's step (Eq. 8): uphill on the critic"),
-    )
-    for row in titles:
-        band(ax, *row)
+    words = (
+        ("1  Target (Eqs. 3, 5): the smaller of two slow answers",
+         "2  Critics' step (Eq. 4)",
+         "3  Actor's step, in every second update: uphill on the first critic")
+        if twins else
+        ("1  Target (Eq. 6): the slow copies answer", "2  Critic's step (Eq. 7)",
+         "3  Actor's step (Eq. 8): uphill on the critic")
+    )  # fmt: skip
+    grounds = (TARGET, 16, CHANCE, INK), (STEP, 16, CRITIC, CRITIC), (CLIMB, 20, ACTOR, ACTOR)
+    for ground, title in zip(grounds, words, strict=True):
+        band(ax, *ground, title)
     ax.add_patch(
         FancyBboxPatch(
             (1.5, 0), 9.5, 62, fc="white", ec=CHANCE, lw=1, zorder=3,
@@ -90,24 +103,31 @@ def draw_networks() -> Figure:
     note(ax, 6.2, 64, "batch", weight="bold")
     for y, symbols in ((TARGET, "$s',r,d$"), (STEP, "$s, a$"), (CLIMB, "$s$")):
         note(ax, 6.2, y, symbols, size=11)
-    draw_target_and_critic(ax)
-    draw_actor_and_copies(ax)
+    draw_target_and_critic(ax, twins)
+    draw_actor_and_copies(ax, twins)
     return fig
 
 
-def draw_target_and_critic(ax: Axes) -> None:
+def draw_target_and_critic(ax: Axes, twins: bool) -> None:
     """Draw rows 1 and 2, and the bar between them that no gradient passes."""
     box(ax, SLOW, TARGET, r"$\mu'$", ACTOR, slow=True)
-    box(ax, Q, TARGET, "$Q'$", CRITIC, slow=True)
-    box(ax, LOSS, TARGET, r"$y=r+\gamma(1-d)\,Q'$", CHANCE, wide=True)
+    for y, one, two, slow in (
+        (TARGET, "$Q'$", "$Q'_1, Q'_2$", True), (STEP, "$Q$", "$Q_1, Q_2$", False),
+    ):  # fmt: skip
+        box(ax, Q, y, two if twins else one, CRITIC, slow=slow)
+        if twins:
+            box(ax, Q + 1.3, y - 1.5, "", CRITIC, slow=slow, behind=1.0)
+    target = r"$y=r+\gamma(1-d)\,\min Q'_i$" if twins else r"$y=r+\gamma(1-d)\,Q'$"
+    box(ax, LOSS, TARGET, target, CHANCE, wide=True)
     arrow(ax, (11, TARGET), (SLOW - 5.5, TARGET))
     arrow(ax, (SLOW + 5.5, TARGET), (Q - 5.5, TARGET))
-    note(ax, (SLOW + Q) / 2, TARGET + 2.4, r"$a'=\mu'(s')$")
+    action = r"$\tilde a=\mu'(s')$ + clipped noise" if twins else r"$a'=\mu'(s')$"
+    note(ax, (SLOW + Q) / 2, TARGET + 2.4, action)
     arrow(ax, (Q + 5.5, TARGET), (LOSS - 12.5, TARGET))
-    box(ax, Q, STEP, "$Q$", CRITIC)
-    box(ax, LOSS, STEP, r"mean $(Q-y)^2$", CRITIC, wide=True)
+    loss = r"$\sum_i$ mean $(Q_i-y)^2$" if twins else r"mean $(Q-y)^2$"
+    box(ax, LOSS, STEP, loss, CRITIC, wide=True)
     arrow(ax, (11, STEP), (Q - 5.5, STEP))
-    pull(ax, Q + 5.5, LOSS - 12.5, STEP, CRITIC)
+    pull(ax, Q + (7.0 if twins else 5.5), LOSS - 12.5, STEP, CRITIC)
     note(ax, (Q + LOSS) / 2 - 3.5, STEP - 5.4, r"$\nabla_\phi$", CRITIC, 11)
     arrow(ax, (LOSS, TARGET - 4), (LOSS, STEP + 4))
     for y in (42.9, 44.2):
@@ -115,26 +135,27 @@ def draw_target_and_critic(ax: Axes) -> None:
     note(ax, LOSS - 5, 43.5, "no gradient passes:\n$y$ is data", size=8, ha="right")
 
 
-def draw_actor_and_copies(ax: Axes) -> None:
+def draw_actor_and_copies(ax: Axes, twins: bool) -> None:
     """Draw row 3, and the dashed arrows along which the slow copies follow."""
+    critic, when = ("Q_1", ", in every second update") if twins else ("Q", " (Eq. 9)")
     box(ax, MU, CLIMB, r"$\mu$", ACTOR)
-    box(ax, Q, CLIMB, "$Q$", CRITIC)
-    box(ax, LOSS, CLIMB, r"$-$ mean $Q(s,\mu(s))$", ACTOR, wide=True)
+    box(ax, Q, CLIMB, f"${critic}$", CRITIC)
+    box(ax, LOSS, CLIMB, rf"$-$ mean ${critic}(s,\mu(s))$", ACTOR, wide=True)
     arrow(ax, (11, CLIMB), (MU - 5.5, CLIMB))
     pull(ax, MU + 5.5, Q - 5.5, CLIMB, ACTOR)
     note(ax, (MU + Q) / 2, CLIMB + 4, r"$a=\mu(s)$")
     pull(ax, Q + 5.5, LOSS - 12.5, CLIMB, ACTOR)
-    note(ax, (MU + Q) / 2, CLIMB - 5.4, r"$\nabla_a Q$", ACTOR, 11)
+    note(ax, (MU + Q) / 2, CLIMB - 5.4, rf"$\nabla_a {critic}$", ACTOR, 11)
     note(ax, MU, CLIMB - 6.6, r"$\nabla_\theta\,\mu$", ACTOR, 11)
-    note(ax, Q + 5.5, CLIMB - 6.6, "same $Q$, weights held", size=8)
+    note(ax, Q + 5.5, CLIMB - 6.6, f"same ${critic}$, weights held", size=8)
     dashed = {"lw": 1.6, "ls": (0, (2, 2))}
-    arrow(ax, (Q, STEP + 4), (Q, TARGET - 4), CRITIC, **dashed)
+    arrow(ax, (Q, STEP + 4), (Q, TARGET - (5.6 if twins else 4)), CRITIC, **dashed)
     note(ax, Q + 1.6, 43.5, r"$\tau$", CRITIC, 11)
     corner = "angle,angleA=180,angleB=90,rad=4"
     up = {"connectionstyle": corner, **dashed}
     arrow(ax, (MU - 5.5, CLIMB + 2.4), (SLOW, TARGET - 4), ACTOR, **up)
     note(ax, SLOW + 1.6, 43.5, r"$\tau$", ACTOR, 11)
-    title = "4  Soft update (Eq. 9), dashed: the copies follow"
+    title = f"4  Soft update{when}, dashed: the copies follow"
     note(ax, 29, 22.5, title, size=8.5, ha="left", weight="bold")
 
 

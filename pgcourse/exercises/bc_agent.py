@@ -162,7 +162,7 @@ def check_demo_resets(kind: type) -> None:
     n = int(fresh().integers(9, 16))
     agent = bc_agent(kind, env=make_env("MountainCarContinuous-v0"), rows=n)
     shown = agent.demo_memory.data.obs.copy()
-    starts = reset(agent, 600)
+    starts = reset(agent, 2_000)
     rows = rows_of(shown, starts)
     from_demo, usual = rows >= 0, starts[rows < 0]
     expect(from_demo.any(), "No episode starts from a demonstrated obs.")
@@ -170,7 +170,7 @@ def check_demo_resets(kind: type) -> None:
         not from_demo.all(), "Every episode starts from a demonstrated obs; half of them should."
     )
     expect(
-        0.39 < from_demo.mean() < 0.61,
+        0.45 < from_demo.mean() < 0.55,  # a fair coin is out of this once in 100,000 times
         f"{from_demo.mean():.0%} start from one; half of them should.",
     )
     counts = np.bincount(rows[from_demo], minlength=n)
