@@ -14,7 +14,8 @@ import torch
 
 from pgcourse import Actor, BCAgent, actor_loss, bc_loss, q_filter
 from pgcourse.exercises import bc
-from pgcourse.tools.exercises import HEADING, SOLUTIONS
+from pgcourse.tools.chapters import HEADING
+from pgcourse.tools.exercises import SOLUTIONS
 
 HELD_OUT = [0.52, 0.40, 0.34, 0.36, 0.33, 0.35, 0.33, 0.37, 0.36, 0.38, 0.32, 0.40]
 RATES = {"A": [0.05, 0.1, 0.3, 0.6, 0.8], "B": [0.05, 0.1, 0.15, 0.2, 0.1]}
