@@ -1,6 +1,7 @@
 """Stored evidence: every row as it was written, and its beginning replayed."""
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -32,6 +33,12 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 ARMS = [(name, arm) for name in NAMES for arm in dict.fromkeys(arm for arm, _ in study(name).JOBS)]
 
 
+@functools.cache
+def stored(name):
+    """The rows of a chapter's study, read once."""
+    return Evidence(name).load().rows
+
+
 def test_every_study_has_its_evidence():
     found = (FOLDER.parents[1] / "pgcourse" / "studies").glob("chapter_*.py")
     assert NAMES == sorted(path.stem.removeprefix("chapter_") for path in found)
@@ -54,7 +61,7 @@ def test_the_rows_are_complete_and_sorted_and_agree_with_themselves(name):
 
 @pytest.mark.parametrize(("name", "arm"), ARMS)
 def test_the_beginning_of_an_arm_is_what_its_study_says(name, arm):
-    row = next(row for (a, _), row in Evidence(name).load().rows.items() if a == arm)
+    row = next(row for (a, _), row in stored(name).items() if a == arm)
     again = fingerprint(study(name).make(arm, row["seed"]), row["steps"][0])
     tolerance = getattr(study(name), "TOLERANCE", TOLERANCE)
     assert differences(row, again, tolerance) == []

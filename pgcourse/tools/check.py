@@ -12,11 +12,12 @@ NO_NETWORK = ROOT / "tests" / "no_network"
 
 def main() -> int:
     """Run the checks in order and stop at the first that fails."""
+    beside = str((os.cpu_count() or 1) + 1)  # some tests wait for a clock or another process
     steps = [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
-        # A file stays on one core, with what its tests share; tests/conftest.py orders them.
-        ["pytest", "tests", "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"],
+        # A file stays in one process, with what its tests share; tests/conftest.py orders them.
+        ["pytest", "tests", "-n", beside, "--dist", "loadfile", "--no-loadscope-reorder"],
         ["pgcourse.tools.notebooks"],
     ]
     # Every Python process started from here refuses to connect to another machine.
