@@ -40,7 +40,7 @@ lower-test: tests/lower/.venv/ok ## tests and pretended Colab with the oldest ve
 	tests/lower/.venv/bin/python -m pytest tests -W ignore $(NOT_LOWER:%=--ignore=tests/%)
 	tests/lower/.venv/bin/python -m tests.hosted
 
-exercises: .venv/ok ## make the notebooks for students from the solutions
+exercises: .venv/ok ## make the notebooks for students, and what is told of chapters elsewhere
 	$(BIN)/python -m pgcourse.tools.exercises
 
 slides: .venv/ok ## make a deck of slides of each chapter, in build/slides/
