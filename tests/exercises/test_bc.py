@@ -1322,7 +1322,7 @@ class FirstRow(Half):
 class Rarely(Half):
     def reset(self):
         self.rng.random(3)
-        return Half.reset(self) if self.rng.random() < 0.4 else BCAgent.reset(self)
+        return Half.reset(self) if self.rng.random() < 0.8 else BCAgent.reset(self)
 
 
 class GlobalStream(BCAgent):
