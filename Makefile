@@ -5,7 +5,7 @@ BIN := .venv/bin
 NOT_LOWER := exercises test_prose.py test_study.py test_notebooks.py test_tools.py test_site.py
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab notebooks exercises slides student
+.PHONY: help course test class-test lab notebooks exercises slides student
 .PHONY: site serve browser-test colab-test lower-test demo study
 .PHONY: bench publish fuzz mutants clean
 
@@ -17,6 +17,9 @@ course: .venv/ok ## run every notebook; results and HTML pages go to build/
 
 test: .venv/ok   ## lint, unit tests, then every notebook against its stored outputs
 	$(BIN)/python -m pgcourse.tools.check
+
+class-test: .venv/ok ## mark a class of students made by a program, cheats and accidents included
+	$(BIN)/python -m pgcourse.tools.check --class
 
 lab: .venv/ok    ## open JupyterLab on notebooks/
 	$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -11,7 +11,7 @@ __all__ = ["weights"]
 # A file stays on one core, with what its tests share (--dist loadfile). What takes longest
 # starts first, so that no core waits at the end.
 LONGEST = [
-    "test_studies.py", "exercises/test_kit.py", "exercises/test_classroom.py", "test_notebooks.py",
+    "test_studies.py", "exercises/test_kit.py", "test_notebooks.py",
     "test_contract.py", "exercises/test_bugs.py", "test_compiled.py", "test_study.py",
 ]  # fmt: skip
 
