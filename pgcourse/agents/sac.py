@@ -68,10 +68,13 @@ class SACAgent(NoisyAgent):
         mean, log_std = (part.cpu().numpy() for part in self.actor.gaussian(rows))
         return np.tanh(mean + np.exp(log_std) * self.noise.sample()).astype(np.float32)
 
+    def draw(self, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions made of standard normal noise (B, act_dim), and their log π, (B,)."""
+        return squashed_gaussian(*self.actor.gaussian(obs), noise)
+
     def critic_objective(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return both critics' loss against one soft target, and the numbers to record."""
-        gaussian = self.actor.gaussian(batch.next_obs)
-        action, log_density = squashed_gaussian(*gaussian, batch.next_noise)
+        action, log_density = self.draw(batch.next_obs, batch.next_noise)
         next_q = twin_minimum(*(slow(batch.next_obs, action) for slow in self.critics_target))
         next_value = soft_value(next_q, log_density, self.temperature())
         target = td_target(batch.reward, next_value, batch.terminated, self.gamma)
@@ -80,16 +83,14 @@ class SACAgent(NoisyAgent):
 
     def actor_objective(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return minus the mean soft value of drawn actions, and the numbers to record."""
-        gaussian = self.actor.gaussian(batch.obs)
-        action, log_density = squashed_gaussian(*gaussian, batch.noise)
+        action, log_density = self.draw(batch.obs, batch.noise)
         q = twin_minimum(*(critic(batch.obs, action) for critic in self.critics))
         loss = actor_loss(soft_value(q, log_density, self.temperature().detach()))
         return loss, {"actor_loss": loss, "entropy": -log_density.mean()}
 
     def temperature_objective(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the temperature's loss, and the temperature."""
-        gaussian = self.actor.gaussian(batch.obs)
-        _, log_density = squashed_gaussian(*gaussian, batch.noise)
+        _, log_density = self.draw(batch.obs, batch.noise)
         alpha = self.temperature()
         loss = temperature_loss(alpha, log_density, self.target_entropy)
         return loss, {"temperature_loss": loss, "temperature": alpha}
