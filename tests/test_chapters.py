@@ -28,7 +28,8 @@ core = "10 min"
 
 def notebook(cell=STUB, code="STEPS = 9_000\n", tags=("chapter",)):
     cells = [{"cell_type": "code", "metadata": {}, "source": code}]
-    cells += [{"cell_type": "raw", "metadata": {"tags": list(tags)}, "source": cell}]
+    comment = f"<!-- What it is\n{cell}-->"
+    cells += [{"cell_type": "markdown", "metadata": {"tags": list(tags)}, "source": comment}]
     return json.dumps({"cells": cells})
 
 
@@ -43,8 +44,9 @@ def course(tmp_path):
     (tmp_path / "pgcourse" / "agents" / "stub.py").write_text('"""A stub."""\n')
     (tmp_path / "pgcourse" / "studies" / "chapter_99.py").write_text('"""A stub."""\n')
     exercise = "## Exercise 1 · Do nothing *(25 min, 2 points)*"
-    (tmp_path / "notebooks" / "solutions" / "99_stub.ipynb").write_text(notebook(exercise))
-    (tmp_path / "notebooks" / "exercises" / "99_stub.ipynb").write_text(notebook(exercise))
+    sheet = json.dumps({"cells": [{"cell_type": "markdown", "metadata": {}, "source": exercise}]})
+    for folder in ("solutions", "exercises"):
+        (tmp_path / "notebooks" / folder / "99_stub.ipynb").write_text(sheet)
     return tmp_path
 
 

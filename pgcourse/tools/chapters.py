@@ -1,8 +1,9 @@
 """What is told of every chapter, made from the chapters: `python -m pgcourse.tools.chapters`.
 
-A chapter says what it is in one raw cell of its notebook, tagged "chapter", in TOML. From it come
-the tables of README.md and TEACHING.md, the cards and the contents of the web pages, the goals
-on the slides, and the smaller budgets of tests. --check only says what is stale.
+A chapter says what it is in one cell of its notebook, tagged "chapter": a comment in TOML, which
+no page shows. From it come the tables of README.md and TEACHING.md, the cards and the contents of
+the web pages, the goals on the slides, and the smaller budgets of tests. --check only says what
+is stale.
 """
 
 import argparse
@@ -68,10 +69,15 @@ def read(path: Path) -> Chapter:
     if len(tagged) != 1:
         raise ValueError(f"{path.name}: {len(tagged)} cells are tagged {TAG!r}; expected one")
     try:
-        return Chapter(name=path.stem, **tomllib.loads("".join(tagged[0]["source"])))
+        return Chapter(name=path.stem, **tomllib.loads(told(tagged[0])))
     except (tomllib.TOMLDecodeError, TypeError) as error:
         expected = ", ".join(list(Chapter.__dataclass_fields__)[1:])
         raise ValueError(f"{path.name}: its cell {TAG!r}: {error}; expected {expected}") from None
+
+
+def told(cell: dict) -> str:
+    """Return the TOML in a cell's comment, whose first line says what it is."""
+    return "".join(cell["source"]).partition("\n")[2].removesuffix("-->")
 
 
 def chapters(root: Path = ROOT) -> list[Chapter]:
