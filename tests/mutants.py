@@ -428,8 +428,8 @@ MUTANTS = {
     "TD3: delay ignored": Mutant("agents/td3", "TD3Agent.build", "self.delay", "1", 3),
     "TD3: actor not delayed": Mutant(
         "agents/td3", "TD3Agent.build",
-        "self.learner(self.actor, self.actor_lr, self.actor_objective, self.delay)",
-        "self.learner(self.actor, self.actor_lr, self.actor_objective)",
+        "self.learner(self.actor, self.actor_lr, actors_loss, self.delay)",
+        "self.learner(self.actor, self.actor_lr, actors_loss)",
     ),
     "TD3: slow actor not delayed": Mutant(
         "agents/td3", "TD3Agent.build",
@@ -447,8 +447,8 @@ MUTANTS = {
     ),
     "TD3: target action not smoothed": Mutant(
         "agents/td3", "TD3Agent.critic_objective",
-        "smoothed_action(self.actor_target(batch.next_obs), noise, self.target_clip)",
-        "self.actor_target(batch.next_obs)",
+        "smoothed_action(self.actor_target(next_obs), noise, self.target_clip)",
+        "self.actor_target(next_obs)",
     ),
     # SAC
     "SAC: explores without noise": Mutant(
@@ -481,7 +481,7 @@ MUTANTS = {
     ),
     "SAC: actor's loss without entropy": Mutant(
         "agents/sac", "SACAgent.actor_objective",
-        "soft_value(q, log_density, self.temperature().detach())", "q",
+        "soft_value(q, log_density, alpha)", "q",
     ),
     "SAC: actor judged by one critic": Mutant(
         "agents/sac", "SACAgent.actor_objective",

@@ -49,13 +49,13 @@ class SACAgent(NoisyAgent):
 
     def build(self) -> None:
         """Make a drawing actor, two critics and their slow copies, and the temperature."""
-        self.actor = GaussianActor(self.in_dim, self.act_dim, hidden=self.hidden)
-        inputs = self.in_dim + self.act_dim
-        self.critics = nn.ModuleList(Critic(inputs, hidden=self.hidden) for _ in range(2))
+        inputs, hidden = self.in_dim + self.act_dim, self.hidden
+        self.actor = GaussianActor(self.in_dim, self.act_dim, hidden=hidden)
+        self.critics = nn.ModuleList(Critic(inputs, hidden=hidden) for _ in range(2))
         self.critics_target, self.temperature = slow_copy(self.critics), Temperature()
-        rate = self.temperature_lr
+        rate, critics_loss = self.temperature_lr, self.critic_objective
         self.learners = {
-            "critics": self.learner(self.critics, self.critic_lr, self.critic_objective),
+            "critics": self.learner(self.critics, self.critic_lr, critics_loss),
             "actor": self.learner(self.actor, self.actor_lr, self.actor_objective),
             "temperature": self.learner(self.temperature, rate, self.temperature_objective),
         }
@@ -69,23 +69,26 @@ class SACAgent(NoisyAgent):
         return np.tanh(mean + np.exp(log_std) * self.noise.sample()).astype(np.float32)
 
     def draw(self, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return actions made of standard normal noise (B, act_dim), and their log π, (B,)."""
+        """Return actions made of noise, standard normal (B, act_dim), and log π."""
         return squashed_gaussian(*self.actor.gaussian(obs), noise)
 
     def critic_objective(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return both critics' loss against one soft target, and the numbers to record."""
-        action, log_density = self.draw(batch.next_obs, batch.next_noise)
-        next_q = twin_minimum(*(slow(batch.next_obs, action) for slow in self.critics_target))
+        """Return both critics' loss against one soft target, and the numbers."""
+        next_obs = batch.next_obs
+        action, log_density = self.draw(next_obs, batch.next_noise)
+        next_q = twin_minimum(*(slow(next_obs, action) for slow in self.critics_target))
         next_value = soft_value(next_q, log_density, self.temperature())
         target = td_target(batch.reward, next_value, batch.terminated, self.gamma)
-        loss = sum(critic_loss(q(batch.obs, batch.action), target) for q in self.critics)
+        values = (critic(batch.obs, batch.action) for critic in self.critics)
+        loss = sum(critic_loss(q, target) for q in values)
         return loss, {"critic_loss": loss}
 
     def actor_objective(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return minus the mean soft value of drawn actions, and the numbers to record."""
+        """Return minus the mean soft value of drawn actions, and the numbers."""
         action, log_density = self.draw(batch.obs, batch.noise)
         q = twin_minimum(*(critic(batch.obs, action) for critic in self.critics))
-        loss = actor_loss(soft_value(q, log_density, self.temperature().detach()))
+        alpha = self.temperature().detach()
+        loss = actor_loss(soft_value(q, log_density, alpha))
         return loss, {"actor_loss": loss, "entropy": -log_density.mean()}
 
     def temperature_objective(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:

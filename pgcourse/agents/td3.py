@@ -46,13 +46,15 @@ class TD3Agent(NoisyAgent):
 
     def build(self) -> None:
         """Make an actor, two critics and their slow copies."""
-        self.actor = Actor(self.in_dim, self.act_dim, hidden=self.hidden)
-        inputs = self.in_dim + self.act_dim
-        self.critics = nn.ModuleList(Critic(inputs, hidden=self.hidden) for _ in range(2))
-        self.actor_target, self.critics_target = slow_copy(self.actor), slow_copy(self.critics)
+        inputs, hidden = self.in_dim + self.act_dim, self.hidden
+        self.actor = Actor(self.in_dim, self.act_dim, hidden=hidden)
+        self.critics = nn.ModuleList(Critic(inputs, hidden=hidden) for _ in range(2))
+        self.actor_target = slow_copy(self.actor)
+        self.critics_target = slow_copy(self.critics)
+        actors_loss, critics_loss = self.actor_objective, self.critic_objective
         self.learners = {
-            "critics": self.learner(self.critics, self.critic_lr, self.critic_objective),
-            "actor": self.learner(self.actor, self.actor_lr, self.actor_objective, self.delay),
+            "critics": self.learner(self.critics, self.critic_lr, critics_loss),
+            "actor": self.learner(self.actor, self.actor_lr, actors_loss, self.delay),
         }
         self.followers = {
             "actor": Follower(self.actor_target, self.actor, self.delay),
@@ -60,15 +62,16 @@ class TD3Agent(NoisyAgent):
         }
 
     def critic_objective(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return both critics' loss against one target, and the numbers to record."""
-        noise = self.target_sigma * batch.next_noise
-        action = smoothed_action(self.actor_target(batch.next_obs), noise, self.target_clip)
-        next_q = twin_minimum(*(slow(batch.next_obs, action) for slow in self.critics_target))
+        """Return both critics' loss against one target, Eq. 4, and the numbers."""
+        noise, next_obs = self.target_sigma * batch.next_noise, batch.next_obs
+        action = smoothed_action(self.actor_target(next_obs), noise, self.target_clip)
+        next_q = twin_minimum(*(slow(next_obs, action) for slow in self.critics_target))
         target = td_target(batch.reward, next_q, batch.terminated, self.gamma)
-        loss = sum(critic_loss(q(batch.obs, batch.action), target) for q in self.critics)
+        values = (critic(batch.obs, batch.action) for critic in self.critics)
+        loss = sum(critic_loss(q, target) for q in values)
         return loss, {"critic_loss": loss}
 
     def actor_objective(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the actor's loss, 03 Eq. 8 with the first critic, and the numbers to record."""
+        """Return the actor's loss, 03 Eq. 8 with the first critic, and the numbers."""
         loss = actor_loss(self.critics[0](batch.obs, self.actor(batch.obs)))
         return loss, {"actor_loss": loss}

@@ -19,11 +19,14 @@ from pgcourse.display.networks import draw_networks as draw_networks
 from pgcourse.display.pendulum import draw_maps as draw_maps
 from pgcourse.display.pendulum import draw_ridge as draw_ridge
 from pgcourse.display.plots import plot_history, show_figure
+from pgcourse.display.returns import draw_errors as draw_errors
 from pgcourse.display.returns import draw_estimates as draw_estimates
+from pgcourse.display.returns import draw_learning as draw_learning
 from pgcourse.display.returns import draw_starts as draw_starts
 from pgcourse.display.returns import draw_study as draw_study
 from pgcourse.display.returns import draw_swings as draw_swings
 from pgcourse.display.sliders import sliders
+from pgcourse.display.soft import draw_soft as draw_soft
 from pgcourse.display.swing import swing_film as swing_film
 from pgcourse.display.video import render_episode, save_video, show_video
 from pgcourse.display.video import show_film as show_film

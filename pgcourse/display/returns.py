@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgcourse.display.colors import ACTOR, CHANCE, CHANCE_TEXT, CRITIC, EXACT
-from pgcourse.display.curves import draw_arms
+from pgcourse.display.curves import draw_arms, draw_seeds
 
 DASHES, DOTS = (0, (4, 2)), (0, (1, 2))
 # What is drawn of a player, from worst to best: colour, marker, line.
@@ -104,4 +104,48 @@ def draw_study(
     draw_arms(ax, list(arms), list(arms.values()), ACTOR, failed_below)
     ax.set_xlabel("mean return over held-out starts")
     ax.set_title(title, pad=18)
+    return fig
+
+
+def draw_errors(
+    title: str,
+    errors: dict[str, np.ndarray],
+    returns: dict[str, np.ndarray],
+    failed_below: float | None = None,
+) -> Figure:
+    """Draw two rows of dots for each arm, one for a seed: its critic's error, and its return.
+
+    Args:
+        title: the finding.
+        errors, returns: name -> (seeds,), the same names in both.
+        failed_below: as for `draw_study`.
+    """
+    fig = Figure(figsize=(7.2, 3.0))
+    left, right = fig.subplots(1, 2, sharey=True)
+    draw_arms(left, list(errors), list(errors.values()), CRITIC)
+    draw_arms(right, list(returns), list(returns.values()), ACTOR, failed_below)
+    left.axvline(0, color=EXACT, ls=DASHES, lw=1)
+    left.set_xlabel("critic minus what came")
+    right.set_xlabel("mean return")
+    fig.suptitle(title, x=0.01, ha="left", weight="bold", size=10)
+    return fig
+
+
+def draw_learning(
+    title: str,
+    curves: dict[str, tuple[np.ndarray, np.ndarray, str, str]],
+    xlabel: str = "environment steps",
+) -> Figure:
+    """Draw learning curves of several agents, every seed thin and each mean thick.
+
+    Args:
+        title: the finding.
+        curves: label -> (x (points,), returns (seeds, points), colour, style of the mean).
+        xlabel: what x is.
+    """
+    fig = Figure(figsize=(7.2, 3.0))
+    ax = fig.subplots()
+    for label, (x, values, color, style) in curves.items():
+        draw_seeds(ax, x, values, color, label, style)
+    ax.set(title=title, xlabel=xlabel, ylabel="mean return")
     return fig

@@ -64,13 +64,13 @@ def soft_update(target: nn.Module, source: nn.Module, tau: float) -> None:
 
 @arguments(q1="B", q2="B")
 def twin_minimum(q1: Tensor, q2: Tensor) -> Tensor:
-    """Return the smaller of two critics' values, row by row (Fujimoto et al. 2018, section 4.2)."""
+    """Return the smaller of two critics' values, row by row, 04 Eq. 3."""
     return torch.minimum(q1, q2)
 
 
 @arguments(action="B A", noise="B A", clip=(0.0, math.inf))
 def smoothed_action(action: Tensor, noise: Tensor, clip: float) -> Tensor:
-    """Return actions with clipped noise, clipped to [-1, 1] (Fujimoto et al. 2018, section 5.3).
+    """Return actions with clipped noise, clipped to [-1, 1] themselves, 04 Eq. 5.
 
     Args:
         action: the target actor's.

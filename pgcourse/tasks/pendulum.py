@@ -61,6 +61,22 @@ def optimal_q(
     return reward + gamma * interpolate(value, angle, velocity)
 
 
+def grid(angles: int, velocities: int) -> tuple[Tensor, Tensor]:
+    """Return angle and velocity of all points of two even grids, (angles * velocities,) each.
+
+    Raises:
+        TypeError, ValueError: a grid has fewer than two points.
+    """
+    n, m = checks.integer("angles", angles, 2), checks.integer("velocities", velocities, 2)
+    angle = torch.linspace(-math.pi, math.pi, n).repeat_interleave(m)
+    return angle, torch.linspace(-MAX_SPEED, MAX_SPEED, m).repeat(n)
+
+
+def observations(angle: Tensor, velocity: Tensor) -> Tensor:
+    """Return what is observed of states (n,), their cosine, sine and velocity: (n, 3)."""
+    return torch.stack([angle.cos(), angle.sin(), velocity], dim=1)
+
+
 @lru_cache(maxsize=4)
 def optimal_values(
     gamma: float = 1.0, angles: int = 201, velocities: int = 201, torques: int = 21
@@ -75,22 +91,54 @@ def optimal_values(
         TypeError, ValueError: gamma is not in [0, 1], or a grid has fewer than two points.
     """
     gamma = checks.real("gamma", gamma, 0.0, 1.0)
-    sizes = {"angles": angles, "velocities": velocities, "torques": torques}
-    n, m, k = (checks.integer(name, size, 2) for name, size in sizes.items())
-    angle = torch.linspace(-math.pi, math.pi, n)[:, None].expand(n, m).reshape(-1)
-    velocity = torch.linspace(-MAX_SPEED, MAX_SPEED, m).repeat(n)
-    torque = torch.linspace(-MAX_TORQUE, MAX_TORQUE, k)
-    values = [torch.zeros(n, m)]
+    points = grid(angles, velocities)
+    torque = torch.linspace(-MAX_TORQUE, MAX_TORQUE, checks.integer("torques", torques, 2))
+    values = [torch.zeros(angles, velocities)]
     for _ in range(STEPS):
-        q = optimal_q(values[-1], angle, velocity, torque, gamma)
-        values.append(q.amax(dim=1).reshape(n, m))
+        q = optimal_q(values[-1], *points, torque, gamma)
+        values.append(q.amax(dim=1).reshape(angles, velocities))
     return torch.stack(values)
 
 
+def soft_values(
+    gamma: float, alpha: float, angles: int = 101, velocities: int = 101, torques: int = 21
+) -> tuple[Tensor, Tensor]:
+    """Return the soft optimal value of every state, and its policy, 05 Eq. 3.
+
+    Args:
+        gamma: discount per step, below 1.
+        alpha: the temperature, above 0.
+        angles, velocities: points of the two grids; they include both ends.
+        torques: cells of the third grid, of which each has its torque in the middle.
+
+    Returns:
+        values (angles, velocities), to 1e-3 / (1 − γ), and chances (angles, velocities, torques).
+
+    Raises:
+        TypeError, ValueError: an argument cannot work.
+    """
+    gamma = checks.real("gamma", gamma, 0.0, 1.0 - 1e-9)
+    alpha = checks.real("alpha", alpha, 1e-6)
+    torque = MAX_TORQUE * cell_middles(torques)
+    points, value, change = grid(angles, velocities), torch.zeros(angles, velocities), math.inf
+    while change > 1e-3:  # what is left to come is at most 1/(1 − γ) times as much
+        q = optimal_q(value, *points, torque, gamma)
+        before = value
+        value = alpha * (torch.logsumexp(q / alpha, dim=1) + math.log(2.0 / torques))
+        value = value.reshape(angles, velocities)
+        change = (value - before).abs().max().item()
+    return value, torch.softmax(q / alpha, dim=1).reshape(angles, velocities, torques)
+
+
+def cell_middles(cells: int) -> Tensor:
+    """Return the middles of equal cells of [-1, 1], (cells,)."""
+    return (2.0 * torch.arange(checks.integer("cells", cells, 2)) + 1.0) / cells - 1.0
+
+
 def policy_values(
-    agent, gamma: float, angles: int = 201, velocities: int = 201, steps: int = 1_500
+    agent, gamma: float, angles: int = 201, velocities: int = 201, steps: int = 1500
 ) -> Tensor:
-    """Return the value of every state under an agent's policy that goes on, by policy evaluation.
+    """Return every state's value under an agent's policy, by policy evaluation.
 
     Args:
         agent: anything with `policy(obs)`, from (B, 3) to actions (B, 1).
@@ -105,15 +153,12 @@ def policy_values(
         TypeError, ValueError: as `optimal_values` does.
     """
     gamma = checks.real("gamma", gamma, 0.0, 1.0)
-    sizes = {"angles": angles, "velocities": velocities}
-    n, m = (checks.integer(name, size, 2) for name, size in sizes.items())
-    angle = torch.linspace(-math.pi, math.pi, n)[:, None].expand(n, m)
-    velocity = torch.linspace(-MAX_SPEED, MAX_SPEED, m).expand(n, m)
-    obs = torch.stack([angle.cos(), angle.sin(), velocity], dim=-1).reshape(-1, 3)
-    action = torch.from_numpy(np.asarray(agent.policy(obs.numpy())))
-    torque = MAX_TORQUE * action.clamp(-1.0, 1.0).reshape(n, m)
-    reward, angle, velocity = dynamics(angle, velocity, torque)
-    value = torch.zeros(n, m)
+    shape, points = (angles, velocities), grid(angles, velocities)
+    obs = observations(*points).numpy()
+    action = torch.from_numpy(np.asarray(agent.policy(obs)))
+    torque = MAX_TORQUE * action.clamp(-1.0, 1.0)[:, 0]
+    reward, angle, velocity = (x.reshape(shape) for x in dynamics(*points, torque))
+    value = torch.zeros(shape)
     for _ in range(checks.integer("steps", steps)):
         value = reward + gamma * interpolate(value, angle, velocity)
     return value
