@@ -43,7 +43,8 @@ table(
         ((0.6, 1.318, H), "mean of Q"), ((0.6, math.log(11), H), "α before exp, and"),
         ((0.6, 2 * math.log(11), H), "divided by α"), ((0.6, 1.0217, H), "not a mean"),
         ((0.6, 2.2686, H), "worth α"), ((0.6, 2 * math.log10(5), H), "natural logarithm"),
-        ((0.6, 4, H), "logarithm of the sum"), ((0.6, 3.2, H), "three digits"), ((0.6, V, -H), "its sign"),
+        ((0.6, 4, H), "logarithm of the sum"), ((0.6, 3.2, H), "three digits"),
+        ((0.6, V, -H), "its sign"),
         ((0.6, V, H / math.log(2)), "not in bits"), ((0.6, V, 2 * H), "no part of it"),
         ((0.6, V, math.log(3)), "equal chances"), ((0.6, V, 0.3065), "all three"),
         ((0.6, V, 0.6284), "two other actions"), ((0.6, V, 0.5), "p log p"),
@@ -72,7 +73,8 @@ table(
         (but(3, 2.838), "does not fit"), (but(3, math.log(2) ** 2), "are added"),
         (but(3, 1), "1 / 4"), (but(4, math.e), r"entropy \+1"), (but(4, 2 / math.e), "width"),
         (but(4, math.exp(-2)), "for −2"), (but(4, 1), "entropy 0"), (but(4, 0.5), "is the base"),
-        (but(4, 0.184), "not half"), (but(4, 0.37), "three digits"), (but(4, 0.9), "log of what"), (but(4, None), "no answer"),
+        (but(4, 0.184), "not half"), (but(4, 0.37), "three digits"),
+        (but(4, 0.9), "log of what"), (but(4, None), "no answer"),
     ],
 )  # fmt: skip
 BIAS = (2, 3.4189, -7.0743, 0.874)
