@@ -185,7 +185,7 @@ for name, answer, hint in [
 
 
 # A judge of draws.
-def by_volume(n=100_000, edge=0.5, off=0.05, weight=lambda p: 1 / p, axis=slice(None), volume=None):
+def by_volume(n=60_000, edge=0.5, off=0.05, weight=lambda p: 1 / p, axis=slice(None), volume=None):
     def is_right(draw):
         action, log_density = draw(n)
         inside = (np.abs(action[:, axis]) < edge).all(axis=1)
@@ -198,7 +198,7 @@ def by_volume(n=100_000, edge=0.5, off=0.05, weight=lambda p: 1 / p, axis=slice(
 
 @right(sac.check_judge)
 def by_cells(draw):
-    action, log_density = draw(400_000)
+    action, log_density = draw(200_000)
     edges = np.linspace(-0.6, 0.6, 7)
     counts = np.histogram2d(*action.T, bins=edges)[0]
     weighted = np.histogram2d(*action.T, bins=edges, weights=np.exp(log_density))[0]
@@ -219,17 +219,17 @@ def by_the_gaussian(draw):
 
 @right(sac.check_judge)
 def by_its_error(draw):
-    action, log_density = draw(200_000)
+    action, log_density = draw(100_000)
     inside = (np.abs(action) < 0.7).all(axis=1) * np.exp(-log_density) / 1.4**2
     return abs(inside.mean() - 1) < 6 * inside.std() / len(inside) ** 0.5
 
 
-RIGHT.append((sac.check_judge, (by_volume(),), "by volume"))
-RIGHT.append((sac.check_judge, (by_volume(off=0.04, edge=0.6, n=200_000),), "wider"))
+RIGHT.append((sac.check_judge, (by_volume(n=120_000),), "by volume"))
+RIGHT.append((sac.check_judge, (by_volume(off=0.04, edge=0.6, n=100_000),), "wider"))
 
 
 def only_first(draw):
-    action, log_density = draw(100_000)
+    action, log_density = draw(20_000)
     corrected = log_density + np.log(1 - action**2).sum(axis=1)  # of u, if all is right
     u = np.arctanh(action)
     normal = -0.5 * ((u - u.mean(0)) / u.std(0)) ** 2 - np.log(u.std(0)) - HALF
