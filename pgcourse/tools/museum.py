@@ -1,8 +1,8 @@
 """Measure what the bugs of the museum cost: `python -m pgcourse.tools.museum`.
 
-Each exhibit is trained beside the right agent, with the same seeds, and the paired differences
-of their returns are reported with a bootstrap interval. Prints a table and writes it to
-build/museum.md. Uses all cores of this machine.
+Each exhibit is trained beside the right agent of its kind, with the same seeds, and the paired
+differences of their returns are reported with a bootstrap interval. Prints a table and writes it
+to build/museum.md. Uses all cores of this machine.
 """
 
 import argparse
@@ -14,10 +14,11 @@ import sys
 
 import numpy as np
 
-from pgcourse import BCAgent, DDPGAgent, evaluate, interval, make_env, record_demos, run_study
+from pgcourse import BCAgent, SACAgent, evaluate, interval, make_env, record_demos, run_study
 from pgcourse.agents.off_policy import OffPolicyAgent
 from pgcourse.display.live import AUDIENCE
-from pgcourse.exercises.bugs import EXHIBITS, Exhibit10
+from pgcourse.exercises.exhibits import EXHIBITS, Exhibit10
+from pgcourse.exercises.others import RIGHT, own
 from pgcourse.tools.course import ROOT
 
 OUT = ROOT / "build" / "museum.md"
@@ -39,7 +40,8 @@ def train(kind: type[OffPolicyAgent], seed: int) -> tuple[float, float]:
     sizes, options = (100_000, 128), {"initial_random_steps": random_steps, "seed": seed}
     if cloning:
         sizes, options["demo"] = (*sizes, 128), record_demos(push, task, 10, seed=1_000)
-    agent = kind(make_env(task), *sizes, 1.0, 0.1, **options)
+    sigma = 1.0 if issubclass(kind, SACAgent) else 0.1  # SAC's noise is that of its draws
+    agent = kind(make_env(task), *sizes, 1.0, sigma, **options)
     found = []
     for k in range(1, steps // PIECE + 1):
         agent.train(PIECE, plotting_interval=0)
@@ -59,7 +61,7 @@ def table(rows: list[dict]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for number, (name, (kind, _)) in enumerate(EXHIBITS.items(), 1):
-        base = "right BCAgent" if issubclass(kind, BCAgent) else "right DDPGAgent"
+        base = f"right {own(kind).__name__}"
         kept = [s for s in seeds if found[name, s] and found[base, s]]
         if not kept:
             lines.append(f"| {number}. {name} | | | | | all {len(seeds)} |")
@@ -71,10 +73,12 @@ def table(rows: list[dict]) -> str:
             for low, high in [interval(cost)]
         ]
         lines.append(f"| {number}. {name} | {' | '.join(cells)} | {len(seeds) - len(kept)} |")
-    for base, (_, steps, *_) in (("right DDPGAgent", PENDULUM), ("right BCAgent", CAR)):
-        returns = np.array([found[base, s] for s in seeds if found[base, s]])
-        means = " and ".join(f"{mean:.1f}" for mean in returns.mean(axis=0))
-        lines += ["", f"{base}: mean return {means} after {steps // 2:,} and {steps:,} steps."]
+    for agent in RIGHT:
+        steps = (CAR if issubclass(agent, BCAgent) else PENDULUM)[1]
+        returns = [found[f"right {agent.__name__}", s] for s in seeds]
+        means = " and ".join(f"{m:.1f}" for m in np.mean([r for r in returns if r], axis=0))
+        lines += ["", f"right {agent.__name__}: mean return {means} "
+                  f"after {steps // 2:,} and {steps:,} steps."]  # fmt: skip
     return "\n".join(lines)
 
 
@@ -85,7 +89,7 @@ def main() -> int:
     options = parser.parse_args()
     os.environ.setdefault(AUDIENCE, "terminal")
     configs = {name: kind for name, (kind, _) in EXHIBITS.items()}
-    configs |= {"right DDPGAgent": DDPGAgent, "right BCAgent": BCAgent}
+    configs |= {f"right {agent.__name__}": agent for agent in RIGHT}
     rows = run_study(train, configs, range(options.seeds))
     versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("torch", "gymnasium"))
     text = (

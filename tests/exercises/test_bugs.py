@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pgcourse import BCAgent, DDPGAgent
+from pgcourse import BCAgent, DDPGAgent, SACAgent
 from pgcourse.exercises import bugs
-from pgcourse.exercises.bugs import EXHIBITS, OtherBC, OtherDDPG, check_bug, factory
+from pgcourse.exercises.bugs import EXHIBITS, check_bug, factory
+from pgcourse.exercises.others import RIGHT as OTHERS
+from pgcourse.exercises.others import own
 
 PASSES, BREAKS = "passes the exhibit", "breaks down"
 WRONG_AGENT, DETAIL = "course's own agent, which is right", "right agent that is written diff"
@@ -333,6 +335,135 @@ def lives_of_the_course(make):
 
 COURSE = lived(factory(DDPGAgent), 30).memory.data.action[:30].copy()
 
+
+def both_learn(make):
+    agent = lived(make)
+    weights = list(agent.critics.parameters())
+    before = [weight.detach().clone() for weight in weights]
+    agent.update_model()
+    same = [torch.equal(a, b) for a, b in zip(before, weights, strict=True)]
+    assert not any(same), "a critic does not learn"
+
+
+def both_count(make):
+    agent = lived(make)
+    batch = agent.sample()
+    for critic in agent.critics:
+        before = agent.critic_objective(batch)[0].item()
+        with torch.no_grad():
+            critic.net[-1].bias += 100.0
+        assert agent.critic_objective(batch)[0].item() > before + 1, "a critic has no say"
+
+
+def one_learns(make):
+    agent = lived(make)
+    before = agent.critics[0].net[0].weight.detach().clone()
+    agent.update_model()
+    assert not torch.equal(agent.critics[0].net[0].weight, before)
+
+
+def critics_agree(make):
+    agent = lived(make)
+    batch = agent.sample()
+    q, twin_q = (critic(batch.obs, batch.action) for critic in agent.critics)
+    assert torch.allclose(q, twin_q)
+
+
+def both_learn_from_draws(make):
+    both_learn(make)
+    agent = lived(make)
+    before = agent.draws.bit_generator.state
+    agent.sample()
+    assert agent.draws.bit_generator.state != before, "the noise comes from elsewhere"
+
+
+def entropies(make, n=40):
+    agent = acted(make)
+    return [agent.actor_objective(agent.sample())[1]["entropy"].item() for _ in range(n)]
+
+
+def acted(make, steps=20, **options):
+    """An agent that has filled its memory and learned nothing yet."""
+    agent = make(**options)
+    for _ in range(steps):
+        agent.step(np.array([0.5], dtype=np.float32))
+    return agent
+
+
+def entropy_is_bounded(make):
+    assert np.mean(entropies(make)) < 1, "more than log 2 = 0.69"
+
+
+def price_by_hand(make):
+    agent = acted(make)
+    batch = agent.sample()
+    with torch.no_grad():
+        mean, log_std = agent.actor.gaussian(batch.obs)
+        u = mean + log_std.exp() * batch.noise
+        log_density = -0.5 * (batch.noise**2 + np.log(2 * np.pi)) - log_std
+        log_density -= torch.log(1 - torch.tanh(u) ** 2)
+        wanted = -agent.temperature() * (log_density.mean() + agent.target_entropy)
+    assert torch.isclose(agent.temperature_objective(batch)[0], wanted, atol=1e-3)
+
+
+def draws_in_range(make):
+    agent = make(initial_random_steps=0)
+    obs = agent.reset()
+    assert max(abs(agent.select_action(obs)[0]) for _ in range(200)) <= 1
+
+
+def entropy_of_a_gaussian(make):
+    assert abs(np.mean(entropies(make)) - 0.5 * np.log(2 * np.pi * np.e)) < 0.2
+
+
+def entropy_by_seed(make):
+    assert abs(entropies(make, 1)[0] - ENTROPY) < 1e-5
+
+
+ENTROPY = entropies(factory(SACAgent), 1)[0]
+
+
+def quiet_policy(make):
+    agent = acted(make)
+    with torch.no_grad():
+        agent.actor.net[-1].bias[agent.act_dim :] -= 4
+    return agent
+
+
+def price_rises(make):
+    agent = quiet_policy(make)
+    before = agent.temperature().item()
+    agent.update_model()
+    assert agent.temperature().item() > before, "α falls though there is hardly any noise"
+
+
+def price_goes_down_its_loss(make):
+    agent = quiet_policy(make)
+    batch, before = agent.sample(), agent.temperature().item()
+    loss = agent.temperature_objective(batch)[0]
+    slope = torch.autograd.grad(loss, agent.temperature.log_alpha)[0].item()
+    agent.update(batch)
+    assert (agent.temperature().item() - before) * slope < 0, "α went up its own loss"
+
+
+def price_moves(make):
+    agent = acted(make)
+    agent.update_model()
+    assert agent.temperature().item() != 1
+
+
+def price_falls(make):
+    agent = quiet_policy(make)
+    agent.update_model()
+    assert agent.temperature().item() < 1
+
+
+def actors_loss_knows_no_price(make):
+    agent = acted(make)
+    loss, price = agent.actor_objective(agent.sample())[0], agent.temperature.log_alpha
+    assert torch.autograd.grad(loss, price, allow_unused=True)[0] is None
+
+
 RIGHT = {
     "noise": [signs, median],
     "end": [stored_flags, trained_flags],
@@ -344,6 +475,9 @@ RIGHT = {
     "network": [gradient, slow_critic_counts],
     "evaluation": [same_answers, answers_of_the_actor],
     "test": [two_lives, state_of_the_world],
+    "twin": [both_learn, both_count],
+    "correction": [entropy_is_bounded, price_by_hand],
+    "temperature": [price_rises, price_goes_down_its_loss],
 }
 WRONG = {
     "noise": [(noise_is_there, PASSES), (noise_is_wide, WRONG_AGENT), (noise_stream, TYPE)],
@@ -365,6 +499,15 @@ WRONG = {
     "test": [
         (test_has_a_score, PASSES), (test_changes_training, WRONG_AGENT),
         (lives_of_the_course, LUCK),
+    ],
+    "twin": [
+        (one_learns, PASSES), (critics_agree, WRONG_AGENT), (both_learn_from_draws, DETAIL),
+    ],
+    "correction": [
+        (draws_in_range, PASSES), (entropy_of_a_gaussian, WRONG_AGENT), (entropy_by_seed, LUCK),
+    ],
+    "temperature": [
+        (price_moves, PASSES), (price_falls, WRONG_AGENT), (actors_loss_knows_no_price, DETAIL),
     ],
 }  # fmt: skip
 right_cases = [pytest.param(n, t, id=f"{n}-{t.__name__}") for n, ts in RIGHT.items() for t in ts]
@@ -464,7 +607,7 @@ def test_the_runs_are_all_there_in_an_order_of_their_own(monkeypatch):
     for _ in range(2):
         with pytest.raises(AssertionError, match=WRONG_AGENT):
             check_bug("noise", signs)
-    kinds = DDPGAgent, EXHIBITS["noise"][0], OtherDDPG
+    kinds = DDPGAgent, EXHIBITS["noise"][0], OTHERS[DDPGAgent]
     first, second = found[:15], found[15:]
     assert set(first) == set(second) == set(itertools.product(kinds, range(5)))
     assert first != second  # alike in one of 10**12 cases
@@ -495,9 +638,32 @@ def test_an_exhibit_trains_and_looks_plausible(name):
     assert np.abs(agent.policy(np.ones((4, 3), dtype=np.float32))).max() <= 1
 
 
-@pytest.mark.parametrize("kind", [DDPGAgent, BCAgent])
+@pytest.mark.parametrize("kind", OTHERS)
 def test_the_second_right_agent_is_another_one(kind):
-    other = {DDPGAgent: OtherDDPG, BCAgent: OtherBC}[kind]
-    assert issubclass(other, kind) and len(vars(other)) >= 4
+    other = OTHERS[kind]
+    written = {name for part in other.__mro__ if part not in kind.__mro__ for name in vars(part)}
+    assert issubclass(other, kind) and len(written & set(dir(kind)) - set(dir(object))) >= 2
     one, two = (lived(factory(k), 60) for k in (kind, other))
     assert not np.array_equal(one.policy(np.ones(3)), two.policy(np.ones(3)))
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_the_right_agents_agree_on_a_batch(kind):
+    one, two = (lived(factory(k), 60) for k in (kind, OTHERS[kind]))
+    batch = one.sample()
+    for name, network in vars(two).items():
+        if isinstance(network, torch.nn.Module):
+            network.load_state_dict(getattr(one, name).state_dict())
+    for name, learner in two.learners.items():
+        mine, weights = one.learners[name], list(learner.network.parameters())
+        loss = learner.objective(batch)[0]
+        assert torch.isclose(mine.objective(batch)[0], loss, rtol=1e-4), name
+        wanted = torch.autograd.grad(mine.objective(batch)[0], list(mine.network.parameters()))
+        for a, b in zip(wanted, torch.autograd.grad(loss, weights), strict=True):
+            assert torch.allclose(a, b, rtol=1e-3, atol=1e-4), name
+
+
+@pytest.mark.parametrize("name", EXHIBITS)
+def test_an_exhibit_is_of_one_kind(name):
+    kind = EXHIBITS[name][0]
+    assert [agent for agent in OTHERS if issubclass(kind, agent)] == [own(kind)]
