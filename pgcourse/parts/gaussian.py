@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from pgcourse.checks import arguments, integer
+from pgcourse.checks import arguments, integer, real
 from pgcourse.parts.networks import mlp
 
 
@@ -71,6 +71,30 @@ class GaussianActor(nn.Module):
     def forward(self, obs: Tensor) -> Tensor:
         """Return the action without a draw, tanh of the mean, (B, out_dim)."""
         return torch.tanh(self.gaussian(obs)[0])
+
+
+class GaussianPolicy(nn.Module):
+    """A Gaussian around a network of tanh units, with one deviation for all states.
+
+    Args:
+        in_dim, out_dim, init_w, hidden: as for `Actor`.
+        log_std: where the logarithm of the deviation starts; it is learned.
+
+    Raises:
+        TypeError, ValueError: as `Actor` does.
+    """
+
+    def __init__(
+        self, in_dim: int, out_dim: int, log_std: float, init_w: float = 3e-3,
+        hidden: Sequence[int] = (64, 64),
+    ):  # fmt: skip
+        super().__init__()
+        self.net = mlp(in_dim, integer("out_dim", out_dim), init_w, hidden, nn.Tanh)
+        self.log_std = nn.Parameter(torch.full((out_dim,), real("log_std", log_std)))
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Return the mean, (B, out_dim), which no bound holds."""
+        return self.net(obs)
 
 
 class Temperature(nn.Module):

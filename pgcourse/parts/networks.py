@@ -1,7 +1,8 @@
 """The function approximators."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -10,10 +11,13 @@ from torch import Tensor, nn
 from pgcourse import checks
 
 Sizes = Sequence[int]
+ReLU = partial(nn.ReLU, inplace=True)  # one array less to write per layer
 
 
-def mlp(in_dim: int, out_dim: int, init_w: float, hidden: Sizes) -> nn.Sequential:
-    """Hidden layers of ReLU units; the last layer starts in ±init_w."""
+def mlp(
+    in_dim: int, out_dim: int, init_w: float, hidden: Sizes, unit: Callable[[], nn.Module] = ReLU
+) -> nn.Sequential:
+    """Hidden layers of ReLU or other units; the last layer starts in ±init_w."""
     sizes = [checks.integer("in_dim", in_dim), *checks.sizes("hidden", hidden)]
     last = nn.Linear(sizes[-1], checks.integer("out_dim", out_dim))
     init_w = checks.real("init_w", init_w, low=0.0)
@@ -21,8 +25,7 @@ def mlp(in_dim: int, out_dim: int, init_w: float, hidden: Sizes) -> nn.Sequentia
     nn.init.uniform_(last.bias, -init_w, init_w)
     layers = []
     for before, after in pairwise(sizes):
-        # In place: one array less to write per layer.
-        layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
+        layers += [nn.Linear(before, after), unit()]
     return nn.Sequential(*layers, last)
 
 
@@ -67,6 +70,27 @@ class Critic(nn.Module):
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:
         """Return one value per row, (B,) and not (B, 1)."""
         return self.net(torch.cat([obs, action], dim=-1)).squeeze(-1)
+
+
+class Value(nn.Module):
+    """The state value V(s) of tanh units: obs (B, in_dim) to (B,).
+
+    Args:
+        in_dim: numbers in an observation.
+        init_w: the last layer starts uniform in ±init_w.
+        hidden: units of each hidden layer.
+
+    Raises:
+        TypeError, ValueError: a size is not a positive integer, or init_w is negative.
+    """
+
+    def __init__(self, in_dim: int, init_w: float = 3e-3, hidden: Sizes = (64, 64)):
+        super().__init__()
+        self.net = mlp(in_dim, 1, init_w, hidden, nn.Tanh)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Return one value per row, (B,) and not (B, 1)."""
+        return self.net(obs).squeeze(-1)
 
 
 def slow_copy(network: nn.Module) -> nn.Module:
