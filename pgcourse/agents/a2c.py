@@ -6,8 +6,9 @@ from typing import Any
 from torch import Tensor
 
 from pgcourse import checks
-from pgcourse.agents.on_policy import Lesson, OnPolicyAgent
+from pgcourse.agents.on_policy import OnPolicyAgent
 from pgcourse.parts.returns import policy_gradient_loss
+from pgcourse.parts.rollout import Lesson
 
 
 class A2CAgent(OnPolicyAgent):

@@ -1,7 +1,7 @@
 """Agents that learn from what their policy of the moment did, and then forget it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -14,20 +14,10 @@ from pgcourse.agents.off_policy import Learner, moments, restore_moments, start_
 from pgcourse.parts.gaussian import GaussianPolicy
 from pgcourse.parts.networks import Value
 from pgcourse.parts.returns import gae, gaussian_log_density, normalized
-from pgcourse.parts.rollout import Rollout, Steps
+from pgcourse.parts.rollout import Lesson, Rollout, Steps
 from pgcourse.parts.seeding import seeded_weights
 from pgcourse.tasks.envs import make_env
 from pgcourse.tasks.team import Team
-
-
-class Lesson(NamedTuple):
-    """B steps and what is to be learned from them; tensors."""
-
-    obs: Tensor  # (B, obs_dim)
-    action: Tensor  # (B, act_dim), as drawn
-    log_density: Tensor  # (B,), under the policy that drew
-    advantage: Tensor  # (B,)
-    target: Tensor  # (B,), of the value
 
 
 class OnPolicyAgent(Agent):

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from pgcourse import checks
-from pgcourse.agents.on_policy import Lesson, OnPolicyAgent
+from pgcourse.agents.on_policy import OnPolicyAgent
 from pgcourse.parts.returns import clipped_objective, kl_estimate
+from pgcourse.parts.rollout import Lesson
 
 
 class PPOAgent(OnPolicyAgent):

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from pgcourse import checks
-from pgcourse.agents.on_policy import Lesson, OnPolicyAgent
+from pgcourse.agents.on_policy import OnPolicyAgent
 from pgcourse.parts.returns import discounted_returns, policy_gradient_loss
-from pgcourse.parts.rollout import Steps
+from pgcourse.parts.rollout import Lesson, Steps
 
 
 class ReinforceAgent(OnPolicyAgent):

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pgcourse import checks
 
@@ -18,6 +19,16 @@ class Steps(NamedTuple):
     terminated: np.ndarray  # (T, n), 1.0 where the episode truly ended
     truncated: np.ndarray  # (T, n), 1.0 where a time limit cut it
     live: np.ndarray  # (T, n), 0.0 where the environment only waited for the others
+
+
+class Lesson(NamedTuple):
+    """B steps and what is to be learned from them; tensors."""
+
+    obs: Tensor  # (B, obs_dim)
+    action: Tensor  # (B, act_dim), as drawn
+    log_density: Tensor  # (B,), under the policy that drew
+    advantage: Tensor  # (B,)
+    target: Tensor  # (B,), of the value
 
 
 class Rollout:
