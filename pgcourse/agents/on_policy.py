@@ -88,7 +88,6 @@ class OnPolicyAgent(Agent):
             raise ValueError(f"env: got {env!r}, which made one environment twice; expected {n}")
         self.team = Team([self.env, *others])
         self.rollout = Rollout(n, self.obs_dim, self.act_dim)
-        self.shuffles = np.random.default_rng(self.stream_seed("memory"))
         with seeded_weights(self.stream_seed("weights")):
             self.actor = GaussianPolicy(self.obs_dim, self.act_dim, log_std, hidden=self.hidden)
             self.critic = Value(self.obs_dim, hidden=self.hidden)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,6 +46,7 @@ class PPOAgent(OnPolicyAgent):
             "reward_scale": 0.1, "normalize": True, "log_std": 0.0, "max_grad_norm": 0.5,
         }  # fmt: skip
         super().__init__(env, envs, steps, **own | options)
+        self.shuffles = np.random.default_rng(self.stream_seed("memory"))
 
     def actor_objective(self, lesson: Lesson) -> tuple[Tensor, dict[str, Tensor]]:
         """Return minus the mean clipped objective, and the numbers to record."""
