@@ -543,6 +543,14 @@ MUTANTS = {
         "agents/her", "HERAgent.sample",
         "zip(batch, demo, strict=True)", "zip(demo, batch, strict=True)",
     ),
+    "the last layer starts as large as the others": Mutant(
+        "parts/networks", "tanh_mlp", "checks.real('gain', gain, 0.0) if last else 2.0 ** 0.5",
+        "2.0 ** 0.5",
+    ),
+    "units of a policy are ReLU": Mutant(
+        "parts/networks", "tanh_mlp", "mlp(in_dim, out_dim, 0.0, hidden, nn.Tanh)",
+        "mlp(in_dim, out_dim, 0.0, hidden)",
+    ),
     # Returns, advantages, densities
     "returns: a time limit cuts the bootstrap": Mutant(
         "parts/returns", "discounted_returns",

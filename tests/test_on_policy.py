@@ -432,6 +432,11 @@ def test_networks_have_tanh_units_and_one_deviation():
     assert [type(layer).__name__ for layer in actor.net] == ["Linear", "Tanh"] * 2 + ["Linear"]
     assert [type(layer).__name__ for layer in value.net] == ["Linear", "Tanh"] * 2 + ["Linear"]
     assert actor.log_std.tolist() == [-0.5, -0.5] and actor.log_std.requires_grad
+    for net, gain in ((actor.net, 0.01), (value.net, 1.0)):
+        for layer, size in zip(net[::2], (2**0.5, 2**0.5, gain), strict=True):
+            sizes = torch.linalg.svdvals(layer.weight)
+            torch.testing.assert_close(sizes, torch.full_like(sizes, size))
+            assert not layer.bias.any()
     assert value(torch.zeros(4, 3)).shape == (4,) and actor(torch.zeros(4, 3)).shape == (4, 2)
 
 

@@ -29,6 +29,22 @@ def mlp(
     return nn.Sequential(*layers, last)
 
 
+def tanh_mlp(in_dim: int, out_dim: int, gain: float, hidden: Sizes) -> nn.Sequential:
+    """Hidden layers of tanh units, all layers orthogonal (Huang et al. 2022, detail 2).
+
+    Args:
+        in_dim, out_dim, hidden: as for `mlp`.
+        gain: size of the last layer's weights; that of the others is √2, and biases start at 0.
+    """
+    net = mlp(in_dim, out_dim, 0.0, hidden, nn.Tanh)
+    layers = [layer for layer in net if isinstance(layer, nn.Linear)]
+    for layer in layers:
+        last = layer is layers[-1]
+        nn.init.orthogonal_(layer.weight, checks.real("gain", gain, 0.0) if last else 2.0**0.5)
+        nn.init.zeros_(layer.bias)
+    return net
+
+
 class Actor(nn.Module):
     """The policy μ(s): obs (B, in_dim) to action (B, out_dim) in [-1, 1].
 
@@ -77,16 +93,16 @@ class Value(nn.Module):
 
     Args:
         in_dim: numbers in an observation.
-        init_w: the last layer starts uniform in ±init_w.
+        gain: as for `tanh_mlp`.
         hidden: units of each hidden layer.
 
     Raises:
-        TypeError, ValueError: a size is not a positive integer, or init_w is negative.
+        TypeError, ValueError: a size is not a positive integer, or gain is negative.
     """
 
-    def __init__(self, in_dim: int, init_w: float = 3e-3, hidden: Sizes = (64, 64)):
+    def __init__(self, in_dim: int, gain: float = 1.0, hidden: Sizes = (64, 64)):
         super().__init__()
-        self.net = mlp(in_dim, 1, init_w, hidden, nn.Tanh)
+        self.net = tanh_mlp(in_dim, 1, gain, hidden)
 
     def forward(self, obs: Tensor) -> Tensor:
         """Return one value per row, (B,) and not (B, 1)."""
