@@ -635,7 +635,7 @@ MUTANTS = {
         "tasks/team", "Replayed.load_state_dict", "bool(state['waits'])", "False",
     ),
     # The frame of on-policy agents
-    "on-policy: the next episode's first obs for the last one": Mutant(
+    "on-policy: the obs left for the one reached": Mutant(
         "agents/on_policy", "OnPolicyAgent.step",
         "self.rollout.add(self.obs, action, found[1], found[0], *found[2:], live)",
         "self.rollout.add(self.obs, action, found[1], self.obs, *found[2:], live)",

@@ -270,6 +270,15 @@ def test_one_environment_twice_is_refused_and_so_are_numbers_that_are_not_finite
             agent.train(4, 0)
 
 
+def test_a_rollout_whose_columns_differ_is_refused():
+    rollout = Rollout(1, 2, 1)
+    rollout.add(*(np.zeros(shape, np.float32) for shape in rollout.shapes))
+    state = rollout.state_dict()
+    state["rows"]["reward"] = torch.zeros(2, 1)
+    with pytest.raises(ValueError, match="not all 1 rows"):
+        rollout.load_state_dict(state)
+
+
 def test_a_rollout_keeps_copies():
     rollout = Rollout(1, 2, 1)
     row = [np.zeros(shape, np.float32) for shape in rollout.shapes]
