@@ -62,19 +62,22 @@ def start_seeds(name: str, values) -> list[int]:
     return found
 
 
-def vector(name: str, value: np.ndarray, dim: int, limit: float = math.inf) -> np.ndarray:
-    """Return `value` as float32 (dim,), finite and within ±limit; TypeError or ValueError."""
+def vector(
+    name: str, value: np.ndarray, dim: int | tuple[int, ...], limit: float = math.inf
+) -> np.ndarray:
+    """Return `value` as float32 (dim,), or of a shape, finite, within ±limit; else an error."""
+    shape = dim if isinstance(dim, tuple) else (dim,)
     try:
         array = np.asarray(value, dtype=np.float32)
         largest = np.abs(array).max(initial=0.0)  # nan if there is one
     except (TypeError, ValueError):
         largest = None
-    if largest is None or array.shape != (dim,) or not largest <= min(limit, FLOAT32_MAX):
+    if largest is None or array.shape != shape or not largest <= min(limit, FLOAT32_MAX):
         bound = f" in [{-limit:g}, {limit:g}]" if limit < math.inf else ""
-        expected = f"expected {dim} finite numbers{bound}, shape ({dim},)"
+        expected = f"expected {math.prod(shape)} finite numbers{bound}, shape {shape}"
         if largest is None:
             raise TypeError(f"{name}: got {value!r}; {expected}")
-        got = f"shape {array.shape}" if array.shape != (dim,) else repr(value)
+        got = f"shape {array.shape}" if array.shape != shape else repr(value)
         raise ValueError(f"{name}: got {got}; {expected}")
     return array
 

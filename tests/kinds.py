@@ -6,14 +6,18 @@ import torch
 from torch import nn
 
 from pgcourse import (
+    A2CAgent,
     BCAgent,
     DDPGAgent,
     HERAgent,
+    PPOAgent,
+    ReinforceAgent,
     SACAgent,
     TD3Agent,
     record_demos,
     register_bit_flip,
 )  # fmt: skip
+from pgcourse.agents.on_policy import OnPolicyAgent
 
 STEPS, BITS = 20, 4  # of an episode
 
@@ -39,6 +43,7 @@ def bit_demo():
 
 
 SMALL = {"hidden": (16, 16), "initial_random_steps": 30}
+TEAM = {"envs": 2, "critic_lr": 1e-3, "decay_steps": 500}
 # name: (class, environment, arguments)
 KINDS = {
     "DDPG": (DDPGAgent, short_pendulum, {"memory_size": 250, "batch_size": 8}),
@@ -52,13 +57,29 @@ KINDS = {
         HERAgent, register_bit_flip(BITS),
         {"episodes": 20, "batch_size": 8, "demo_batch_size": 4, "demo": bit_demo()},
     ),
+    "REINFORCE": (ReinforceAgent, short_pendulum, TEAM | {"baseline": True}),
+    "A2C": (A2CAgent, short_pendulum, TEAM),
+    "PPO": (PPOAgent, short_pendulum, TEAM | {"steps": 12, "epochs": 2, "batch_size": 9}),
 }  # fmt: skip
+
+
+ON_POLICY = [name for name, (kind, *_) in KINDS.items() if issubclass(kind, OnPolicyAgent)]
+OFF_POLICY = [name for name in KINDS if name not in ON_POLICY]
 
 
 def make(kind, seed=0, env=None, **changes):
     """Return a small agent of a kind."""
     agent_class, own_env, options = KINDS[kind]
-    return agent_class(env or own_env, **SMALL | options | {"seed": seed} | changes)
+    options = SMALL | options | {"seed": seed} | changes
+    if kind in ON_POLICY:  # these draw from their policy from the first step on
+        del options["initial_random_steps"]
+    return agent_class(env or own_env, **options)
+
+
+def leave_episode(agent):
+    """Leave the episode under way, if the agent's state does not hold it."""
+    if not isinstance(agent, OnPolicyAgent):
+        agent.obs = None
 
 
 def in_double(agent):

@@ -33,6 +33,7 @@ TESTS = [
     "her",
     "td3",
     "sac",
+    "on_policy",
     "her_agent",
     "ddpg",
     "demos",
@@ -44,17 +45,23 @@ TESTS = [
 # The tests of a file that are not named as it is.
 OWN = {
     "checks": "equations",
+    "agents/a2c": "on_policy",
     "agents/agent": "ddpg",
     "agents/her": "her_agent",
     "agents/noisy": "sac",
     "agents/off_policy": "ddpg",
+    "agents/ppo": "on_policy",
+    "agents/reinforce": "on_policy",
     "display/video": "ddpg",
     "parts/gaussian": "sac",
     "parts/hindsight": "her",
     "parts/history": "ddpg",
     "parts/normalize": "her",
+    "parts/returns": "on_policy",
+    "parts/rollout": "on_policy",
     "tasks/bits": "goals",
     "tasks/pendulum": "optimal",
+    "tasks/team": "on_policy",
 }
 SECONDS = 120  # for one mutant, by the clock: whoever takes longer has no verdict
 TOO_SLOW = "NO VERDICT"
@@ -535,6 +542,183 @@ MUTANTS = {
     "HER: clones the replayed rows": Mutant(
         "agents/her", "HERAgent.sample",
         "zip(batch, demo, strict=True)", "zip(demo, batch, strict=True)",
+    ),
+    "the last layer starts as large as the others": Mutant(
+        "parts/networks", "tanh_mlp", "checks.real('gain', gain, 0.0) if last else 2.0 ** 0.5",
+        "2.0 ** 0.5",
+    ),
+    "units of a policy are ReLU": Mutant(
+        "parts/networks", "tanh_mlp", "mlp(in_dim, out_dim, 0.0, hidden, nn.Tanh)",
+        "mlp(in_dim, out_dim, 0.0, hidden)",
+    ),
+    # Returns, advantages, densities
+    "returns: a time limit cuts the bootstrap": Mutant(
+        "parts/returns", "discounted_returns",
+        "gamma * (1.0 - terminated) * (1.0 - goes_on) * next_value",
+        "gamma * 0.0 * next_value",
+    ),
+    "returns: nothing stands for what follows the last row": Mutant(
+        "parts/returns", "discounted_returns", "next_value[-1]", "0.0 * next_value[-1]",
+    ),
+    "returns: an end is stepped over": Mutant(
+        "parts/returns", "discounted_returns",
+        "(1.0 - terminated) * (1.0 - truncated)", "(1.0 - terminated)",
+    ),
+    "GAE: a time limit cuts the bootstrap": Mutant(
+        "parts/returns", "gae",
+        "gamma * (1.0 - terminated) * next_value",
+        "gamma * (1.0 - terminated) * (1.0 - truncated) * next_value",
+    ),
+    "GAE: a true end bootstraps": Mutant(
+        "parts/returns", "gae", "gamma * (1.0 - terminated) * next_value", "gamma * next_value",
+    ),
+    "GAE: a time limit is stepped over": Mutant(
+        "parts/returns", "gae",
+        "gamma * lam * (1.0 - terminated) * (1.0 - truncated)", "gamma * lam * (1.0 - terminated)",
+    ),
+    "GAE: without gamma": Mutant("parts/returns", "gae", "gamma * lam", "lam"),
+    "GAE: in the order of time": Mutant("parts/returns", "gae", "found[::-1]", "found"),
+    "advantages not centred": Mutant(
+        "parts/returns", "normalized", "advantage - advantage.mean()", "advantage",
+    ),
+    "log-density: variance for deviation": Mutant(
+        "parts/returns", "gaussian_log_density", "(-log_std).exp()", "(-2.0 * log_std).exp()",
+    ),
+    "log-density: without the deviation": Mutant(
+        "parts/returns", "gaussian_log_density", "-0.5 * z**2 - log_std", "-0.5 * z**2",
+    ),
+    "policy gradient: wrong sign": Mutant(
+        "parts/returns", "policy_gradient_loss",
+        "-(log_density * advantage.detach()).mean()", "(log_density * advantage.detach()).mean()",
+    ),
+    "policy gradient: through the advantage": Mutant(
+        "parts/returns", "policy_gradient_loss", "advantage.detach()", "advantage",
+    ),
+    "clip: maximum": Mutant(
+        "parts/returns", "clipped_objective", "torch.minimum", "torch.maximum",
+    ),
+    "clip: the clipped ratio alone": Mutant(
+        "parts/returns", "clipped_objective",
+        "torch.minimum(ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage)",
+        "ratio.clamp(1.0 - clip, 1.0 + clip) * advantage",
+    ),
+    "clip: ratio turned round": Mutant(
+        "parts/returns", "clipped_objective",
+        "log_density - old_log_density.detach()", "old_log_density.detach() - log_density",
+    ),
+    "divergence: sign of its logarithm": Mutant(
+        "parts/returns", "kl_estimate", "log_ratio.exp() - 1.0 - log_ratio", "-log_ratio",
+    ),
+    # Rollouts and teams
+    "a rollout keeps the arrays of others": Mutant(
+        "parts/rollout", "Rollout.add", "checks.vector(*column).copy()", "checks.vector(*column)",
+    ),
+    "a rollout whose columns differ": Mutant(
+        "parts/rollout", "Rollout.load_state_dict",
+        "{len(column) for column in columns} != {state['count']}", "False",
+    ),
+    "team: waiting is stepping": Mutant("tasks/team", "Replayed.step", "self.waits", "False"),
+    "team: actions of the last episode kept": Mutant(
+        "tasks/team", "Replayed.reset",
+        "rng.bit_generator.state, [], 0.0", "rng.bit_generator.state, self.actions, 0.0",
+    ),
+    "team: score of the last episode kept": Mutant(
+        "tasks/team", "Replayed.reset",
+        "rng.bit_generator.state, [], 0.0", "rng.bit_generator.state, [], self.score",
+    ),
+    "team: stream of the episode's end": Mutant(
+        "tasks/team", "Replayed.state_dict",
+        "self.unwrapped.np_random.bit_generator.state if self.start is None else self.start",
+        "self.unwrapped.np_random.bit_generator.state",
+    ),
+    "team: nobody waits after loading": Mutant(
+        "tasks/team", "Replayed.load_state_dict", "bool(state['waits'])", "False",
+    ),
+    # The frame of on-policy agents
+    "on-policy: the obs left for the one reached": Mutant(
+        "agents/on_policy", "OnPolicyAgent.step",
+        "self.rollout.add(self.obs, action, found[1], found[0], *found[2:], live)",
+        "self.rollout.add(self.obs, action, found[1], self.obs, *found[2:], live)",
+    ),
+    "on-policy: terminated and truncated swapped": Mutant(
+        "agents/on_policy", "OnPolicyAgent.step", "*found[2:]", "*found[:1:-1]",
+    ),
+    "on-policy: waiting counts": Mutant(
+        "agents/on_policy", "OnPolicyAgent.step", "int(live.sum())", "len(live)",
+    ),
+    "on-policy: clipped actions are learned from": Mutant(
+        "agents/on_policy", "OnPolicyAgent.step",
+        "checks.vector('action', action, self.rollout.shapes.action)",
+        "np.clip(checks.vector('action', action, self.rollout.shapes.action), -1.0, 1.0)",
+    ),
+    "on-policy: one start for all environments": Mutant(
+        "agents/on_policy", "OnPolicyAgent.reset",
+        "[int(word) for word in words]", "[int(words[0]) for word in words]",
+    ),
+    "on-policy: old rollouts are kept": Mutant(
+        "agents/on_policy", "OnPolicyAgent.learn", "self.rollout.clear()", None,
+    ),
+    "on-policy: explores with the deviation's logarithm": Mutant(
+        "agents/on_policy", "OnPolicyAgent.explore",
+        "self.actor.log_std.detach().exp()", "self.actor.log_std.detach()",
+    ),
+    "on-policy: waiting rows are learned from": Mutant(
+        "agents/on_policy", "OnPolicyAgent.sample",
+        "steps.live.bool()", "torch.ones_like(steps.live).bool()",
+    ),
+    "on-policy: rewards not scaled": Mutant(
+        "agents/on_policy", "OnPolicyAgent.estimates",
+        "self.reward_scale * steps.reward", "steps.reward",
+    ),
+    "on-policy: target without the value": Mutant(
+        "agents/on_policy", "OnPolicyAgent.estimates", "advantage + value", "advantage",
+    ),
+    "on-policy: learning rates swapped": Mutant(
+        "agents/on_policy", "OnPolicyAgent.update_model",
+        "(self.actor_lr, self.critic_lr)", "(self.critic_lr, self.actor_lr)",
+    ),
+    "on-policy: learning rates below zero": Mutant(
+        "agents/on_policy", "OnPolicyAgent.update_model", "max(left, 0.0)", "left",
+    ),
+    "on-policy: gradients not cut": Mutant(
+        "agents/on_policy", "OnPolicyAgent.descend", "self.max_grad_norm is not None", "False",
+    ),
+    # REINFORCE, A2C, PPO
+    "REINFORCE: baseline left out": Mutant(
+        "agents/reinforce", "ReinforceAgent.estimates",
+        "returns - (self.critic(steps.obs) if self.baseline else zeros)", "returns",
+    ),
+    "REINFORCE: time limits that cut": Mutant(
+        "agents/reinforce", "ReinforceAgent.estimates",
+        "self.critic(steps.next_obs) if self.baseline else zeros", "zeros",
+    ),
+    "REINFORCE: baseline never learned": Mutant(
+        "agents/reinforce", "ReinforceAgent.update", "self.critic_steps * self.baseline", "0",
+    ),
+    "A2C: one step of the value": Mutant(
+        "agents/a2c", "A2CAgent.update", "range(self.critic_steps)", "range(1)",
+    ),
+    "A2C: learns from the value's target": Mutant(
+        "agents/a2c", "A2CAgent.actor_objective", "lesson.advantage", "lesson.target",
+    ),
+    "PPO: ratio to itself": Mutant(
+        "agents/ppo", "PPOAgent.actor_objective", "lesson.log_density", "log_density.detach()",
+    ),
+    "PPO: wrong sign": Mutant(
+        "agents/ppo", "PPOAgent.actor_objective",
+        "-clipped_objective(log_density, old, lesson.advantage, self.clip).mean()",
+        "clipped_objective(log_density, old, lesson.advantage, self.clip).mean()",
+    ),
+    "PPO: one epoch": Mutant("agents/ppo", "PPOAgent.update", "range(self.epochs)", "range(1)"),
+    "PPO: each column in an order of its own": Mutant(
+        "agents/ppo", "PPOAgent.update",
+        "column[order]", "column[torch.from_numpy(self.shuffles.permutation(len(column)))]",
+    ),
+    "PPO: never shuffled": Mutant("agents/ppo", "PPOAgent.update", "column[order]", "column"),
+    "PPO: the value never learns": Mutant(
+        "agents/ppo", "PPOAgent.update",
+        "self.descend(Lesson(*minibatch), 'actor', 'critic')",
+        "self.descend(Lesson(*minibatch), 'actor')",
     ),
     # The tasks
     "the goal is met by any bit": Mutant(

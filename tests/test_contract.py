@@ -13,10 +13,23 @@ import torch
 
 from pgcourse import evaluate
 from pgcourse.agents.agent import Agent
-from tests.kinds import KINDS, digest, fill, in_double, leaves, make, networks, weights
+from tests.kinds import (
+    KINDS,
+    OFF_POLICY,
+    ON_POLICY,
+    digest,
+    fill,
+    in_double,
+    leave_episode,
+    leaves,
+    make,
+    networks,
+    weights,
+)  # fmt: skip
 
 TOTAL = 130  # steps
 every_kind = pytest.mark.parametrize("kind", KINDS)
+off_policy = pytest.mark.parametrize("kind", OFF_POLICY)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +69,10 @@ def test_neither_making_nor_training_touches_the_global_streams(kind):
 
 def states(agent):
     """The state of every random stream of an agent, before anything was drawn."""
-    found = {"actions": agent.rng, "noise": agent.noise.rng, "memory": agent.memory.rng}
+    found = {"actions": agent.rng}
+    if hasattr(agent, "memory"):
+        found |= {"noise": agent.noise.rng, "memory": agent.memory.rng}
+    found |= {"shuffles": agent.shuffles} if hasattr(agent, "shuffles") else {}
     found |= {"draws": agent.draws} if hasattr(agent, "draws") else {}
     found |= {"demo": agent.demo_memory.rng} if hasattr(agent, "demo_memory") else {}
     return [rng.bit_generator.state["state"]["state"] for rng in found.values()]
@@ -71,9 +87,10 @@ def test_agents_with_neighbouring_seeds_share_no_stream(kind):
 @every_kind
 def test_training_in_pieces_is_training_at_once(kind, uninterrupted):
     agent = make(kind)
-    for steps in (1, 49, 51, TOTAL - 101):
+    first = 2 if kind in ON_POLICY else 1  # two environments make two steps at once
+    for steps in (first, 48, 52, TOTAL - 100 - first):
         agent.train(steps, 0)
-    state = uninterrupted(kind) | {"counts.first_step": 101}
+    state = uninterrupted(kind) | {"counts.first_step": 100 + first}
     assert digest(agent) == state
 
 
@@ -120,7 +137,7 @@ def test_each_learner_moves_its_own_network_and_gives_no_other_a_gradient(kind):
             assert all((p.grad is not None) == (net is each.network) for p in net.parameters())
 
 
-@every_kind
+@off_policy
 def test_followers_start_equal_and_follow_by_tau_when_it_is_their_turn(kind):
     agent = fill(make(kind, tau=0.25))
     pairs = [(f.slow, f.network, f.every) for f in agent.followers.values()]
@@ -160,14 +177,14 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_weights(kind):
             sound(batch)[0] * torch.nan, {"this_loss": torch.tensor(torch.nan)},
         )  # fmt: skip
         before = [p.clone() for p in each.network.parameters()]
-        with pytest.raises(FloatingPointError, match=r"^step 6\d: this_loss is nan"):
-            agent.train(10, 0)
+        with pytest.raises(FloatingPointError, match=r"^step [6-8]\d: this_loss is nan"):
+            agent.train(30, 0)
         assert all(
             torch.equal(p, q) for p, q in zip(before, each.network.parameters(), strict=True)
         )
 
 
-@every_kind
+@off_policy
 def test_compiled_updates_are_the_eager_ones_in_double_precision(kind, monkeypatch):
     # "aot_eager" makes the same graphs as the default, without the minutes of a C++ compiler,
     # which `test_compiled.py` uses.
@@ -195,7 +212,7 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(kind, stop, tmp_path, uni
 
     def killed():
         learn()
-        if agent.total_steps == stop:
+        if agent.total_steps >= stop:
             raise SystemExit
 
     agent.learn = killed
@@ -217,15 +234,15 @@ def test_save_and_load_is_no_change(kind, tmp_path):
     first.save(tmp_path / "a.pt")
     second.load(tmp_path / "a.pt")
     assert digest(second) == digest(first)
-    assert second.obs is None
+    assert (second.obs is None) == (kind not in ON_POLICY)
 
 
 @every_kind
 def test_each_branch_of_the_state_is_needed(kind):
     first, blank = make(kind, initial_random_steps=90), make(kind, seed=9).state_dict()
-    first.train(80, 0)
+    first.train(76, 0)  # inside of an episode, and of a rollout
     state = copy.deepcopy(first.state_dict())
-    first.obs = None
+    leave_episode(first)
     first.train(50, 0)
     expected = digest(first)
     for branch in [*state, *(f"streams.{name}" for name in state["streams"])]:
@@ -243,7 +260,7 @@ def test_each_branch_of_the_state_is_needed(kind):
     agent = make(kind, seed=9, initial_random_steps=90)
     agent.load_state_dict(state)
     agent.train(50, 0)
-    assert digest(agent) == expected | {"counts.first_step": 80}
+    assert digest(agent) == expected | {"counts.first_step": 76}
 
 
 def damages(state):
@@ -305,6 +322,8 @@ def test_an_agent_can_be_sent_to_another_process(kind):
 @every_kind
 @pytest.mark.parametrize("value", [np.nan, 1.5, "left", [0.0] * 9])
 def test_a_bad_action_is_refused_before_the_environment_moves(kind, value):
+    if kind in ON_POLICY and value == 1.5:
+        return  # drawn actions have no bound: they are clipped on their way to the environment
     agent = make(kind)
     agent.step(agent.select_action(agent.reset()))
     before = agent.obs.copy(), agent.total_steps, digest(agent)
@@ -314,21 +333,32 @@ def test_a_bad_action_is_refused_before_the_environment_moves(kind, value):
     assert np.array_equal(agent.obs, before[0]) and digest(agent) == before[2]
 
 
-@every_kind
+@off_policy
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
         ({"batch_size": 0}, "batch_size"),
         ({"ou_noise_theta": -1.0}, "theta"),
         ({"ou_noise_sigma": float("nan")}, "sigma"),
-        ({"gamma": 1.5}, "gamma"),
         ({"tau": -0.1}, "tau"),
+        ({"amsgrad": 1}, "amsgrad"),
+        ({"initial_random_steps": -1}, "initial_random_steps"),
+    ],
+)
+def test_bad_arguments_of_learning_from_a_buffer_are_refused_by_name(kind, changes, name):
+    with pytest.raises((TypeError, ValueError), match=f"^{name}: got .*expected"):
+        make(kind, **changes)
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"gamma": 1.5}, "gamma"),
         ({"actor_lr": "fast"}, "actor_lr"),
         ({"critic_lr": -1.0}, "critic_lr"),
         ({"hidden": 64}, "hidden"),
         ({"hidden": (0,)}, "hidden"),
-        ({"amsgrad": 1}, "amsgrad"),
-        ({"initial_random_steps": -1}, "initial_random_steps"),
         ({"seed": 0.5}, "seed"),
         ({"device": "abacus"}, "device"),
     ],
@@ -346,7 +376,8 @@ def test_an_argument_that_nobody_knows_is_refused_by_name(kind):
 
 @every_kind
 def test_numbers_of_numpy_are_as_good_as_others(kind, tmp_path):
-    agent = make(kind, seed=np.int64(3), gamma=np.float64(0.9), batch_size=np.int32(8))
+    sizes = {name: np.int32(n) for name, n in KINDS[kind][2].items() if type(n) is int}
+    agent = make(kind, seed=np.int64(3), gamma=np.float64(0.9), **sizes)
     agent.train(np.int64(60), 0)
     agent.save(tmp_path / "a.pt")
     other = make(kind, seed=3, gamma=0.9)
@@ -357,6 +388,10 @@ def test_numbers_of_numpy_are_as_good_as_others(kind, tmp_path):
 @every_kind
 def test_an_environment_of_two_agents_is_an_error(kind):
     first = make(kind)
+    if kind in ON_POLICY:  # makes its environments itself
+        with pytest.raises(TypeError, match="^env: got .*expected an id or a function"):
+            make(kind, env=first.env)
+        return
     first.train(3, 0)
     second = make(kind, seed=1, env=first.env)
     second.train(2, 0)
@@ -372,8 +407,8 @@ def test_an_algorithm_is_a_short_file_one_level_below_the_frame(kind):
     agent_class = KINDS[kind][0]
     above = [c for c in agent_class.__mro__ if c.__module__.startswith("pgcourse.")]
     assert [c.__module__.split(".")[-1] for c in above[1:]] in (
-        ["off_policy", "agent"], ["noisy", "off_policy", "agent"],
+        ["off_policy", "agent"], ["noisy", "off_policy", "agent"], ["on_policy", "agent"],
     )  # fmt: skip
     assert above[-1] is Agent
     lines = inspect.getsource(inspect.getmodule(agent_class)).count("\n")
-    assert lines <= (100 if kind in ("DDPG", "TD3", "SAC") else 250)
+    assert lines <= (250 if kind in ("BC", "HER") else 100)

@@ -144,13 +144,13 @@ class Agent:
         saved, left = self.total_steps, self.last_step - self.total_steps
         with Monitor(left, plotting_interval) as monitor, HeldInterrupt() as stop:
             while self.total_steps < self.last_step:
-                obs = self.reset() if self.obs is None else self.obs
+                obs, before = self.reset() if self.obs is None else self.obs, self.total_steps
                 self.step(self.select_action(obs))
                 self.learn()
-                monitor.tick(self.history)
-                over = self.obs is None and checkpoint is not None
+                monitor.tick(self.history, self.total_steps - before)
+                over = checkpoint is not None and self.whole()
                 due = self.total_steps - saved >= checkpoint_interval or stop.asked
-                if over and (due or self.total_steps == self.last_step):
+                if over and (due or self.total_steps >= self.last_step):
                     self.save(checkpoint)
                     saved = self.total_steps
                 stop.check()
@@ -177,6 +177,10 @@ class Agent:
             if self.total_steps >= self.last_step:  # that run is finished: this is the next one
                 self.first_step = self.total_steps
         self.last_step = self.first_step + num_frames
+
+    def whole(self) -> bool:
+        """Return whether the state holds all that the next step needs: no episode is under way."""
+        return self.obs is None
 
     def streams(self) -> dict[str, np.random.Generator]:
         """Return the random streams that are the agent's own and not a part's, by name."""

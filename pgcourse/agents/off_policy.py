@@ -182,19 +182,12 @@ class OffPolicyAgent(Agent):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state at the end of an episode, with what the optimisers know."""
-        moments = {
-            name: {str(k): state for k, state in enumerate(moments_of(each.optimizer))}
-            for name, each in self.learners.items()
-        }
-        return super().state_dict() | {"moments": moments}
+        return super().state_dict() | {"moments": moments(self.learners)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; learning rates stay this agent's own."""
         super().load_state_dict(state)
-        for name, each in self.learners.items():
-            for k, own in enumerate(moments_of(each.optimizer)):
-                for key, number in own.items():
-                    number.copy_(state["moments"][name][str(k)][key])
+        restore_moments(self.learners, state["moments"])
 
 
 def descend(learner: Learner, loss: Tensor) -> None:
@@ -214,6 +207,22 @@ def descend(learner: Learner, loss: Tensor) -> None:
 def moments_of(optimizer: torch.optim.Optimizer) -> list[dict[str, Tensor]]:
     """Return what an optimiser keeps of each weight."""
     return [optimizer.state[weight] for weight in optimizer.param_groups[0]["params"]]
+
+
+def moments(learners: dict[str, Learner]) -> dict[str, Any]:
+    """Return what all optimisers keep, as a tree of tensors."""
+    return {
+        name: {str(k): state for k, state in enumerate(moments_of(each.optimizer))}
+        for name, each in learners.items()
+    }
+
+
+def restore_moments(learners: dict[str, Learner], state: dict[str, Any]) -> None:
+    """Give the optimisers what `moments` returned."""
+    for name, each in learners.items():
+        for k, own in enumerate(moments_of(each.optimizer)):
+            for key, number in own.items():
+                number.copy_(state[name][str(k)][key])
 
 
 def start_adam(optimizer: torch.optim.Optimizer) -> None:

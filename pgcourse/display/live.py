@@ -57,11 +57,11 @@ class Monitor:
     def __exit__(self, *error) -> None:
         self.bar.close()
 
-    def tick(self, history: History | None = None) -> None:
-        """Count one step and draw the history when its turn has come."""
-        self.ticks += 1
-        self.bar.update()
-        if history is None or not self.interval or self.ticks % self.interval:
+    def tick(self, history: History | None = None, steps: int = 1) -> None:
+        """Count steps and draw the history when its turn has come."""
+        self.ticks += steps
+        self.bar.update(steps)
+        if history is None or not self.interval or self.ticks % self.interval >= steps:
             return
         drawn, first = png(plot_history(history)), self.plot is None
         where = {"display_id": True if first else self.plot.display_id, "update": not first}

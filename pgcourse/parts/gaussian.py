@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from pgcourse.checks import arguments, integer
-from pgcourse.parts.networks import mlp
+from pgcourse.checks import arguments, integer, real
+from pgcourse.parts.networks import mlp, tanh_mlp
 
 
 @arguments(mean="B A", log_std="B A", noise="B A")
@@ -71,6 +71,30 @@ class GaussianActor(nn.Module):
     def forward(self, obs: Tensor) -> Tensor:
         """Return the action without a draw, tanh of the mean, (B, out_dim)."""
         return torch.tanh(self.gaussian(obs)[0])
+
+
+class GaussianPolicy(nn.Module):
+    """A Gaussian around a network of tanh units, with one deviation for all states.
+
+    Args:
+        in_dim, out_dim, gain, hidden: as for `tanh_mlp`; so small a gain makes all means near 0.
+        log_std: where the logarithm of the deviation starts; it is learned.
+
+    Raises:
+        TypeError, ValueError: a size is not a positive integer, or gain is negative.
+    """
+
+    def __init__(
+        self, in_dim: int, out_dim: int, log_std: float, gain: float = 0.01,
+        hidden: Sequence[int] = (64, 64),
+    ):  # fmt: skip
+        super().__init__()
+        self.net = tanh_mlp(in_dim, integer("out_dim", out_dim), gain, hidden)
+        self.log_std = nn.Parameter(torch.full((out_dim,), real("log_std", log_std)))
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Return the mean, (B, out_dim), which no bound holds."""
+        return self.net(obs)
 
 
 class Temperature(nn.Module):

@@ -1,7 +1,8 @@
 """The function approximators."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -10,10 +11,13 @@ from torch import Tensor, nn
 from pgcourse import checks
 
 Sizes = Sequence[int]
+ReLU = partial(nn.ReLU, inplace=True)  # one array less to write per layer
 
 
-def mlp(in_dim: int, out_dim: int, init_w: float, hidden: Sizes) -> nn.Sequential:
-    """Hidden layers of ReLU units; the last layer starts in ±init_w."""
+def mlp(
+    in_dim: int, out_dim: int, init_w: float, hidden: Sizes, unit: Callable[[], nn.Module] = ReLU
+) -> nn.Sequential:
+    """Hidden layers of ReLU or other units; the last layer starts in ±init_w."""
     sizes = [checks.integer("in_dim", in_dim), *checks.sizes("hidden", hidden)]
     last = nn.Linear(sizes[-1], checks.integer("out_dim", out_dim))
     init_w = checks.real("init_w", init_w, low=0.0)
@@ -21,9 +25,24 @@ def mlp(in_dim: int, out_dim: int, init_w: float, hidden: Sizes) -> nn.Sequentia
     nn.init.uniform_(last.bias, -init_w, init_w)
     layers = []
     for before, after in pairwise(sizes):
-        # In place: one array less to write per layer.
-        layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
+        layers += [nn.Linear(before, after), unit()]
     return nn.Sequential(*layers, last)
+
+
+def tanh_mlp(in_dim: int, out_dim: int, gain: float, hidden: Sizes) -> nn.Sequential:
+    """Hidden layers of tanh units, all layers orthogonal (Huang et al. 2022, detail 2).
+
+    Args:
+        in_dim, out_dim, hidden: as for `mlp`.
+        gain: size of the last layer's weights; that of the others is √2, and biases start at 0.
+    """
+    net = mlp(in_dim, out_dim, 0.0, hidden, nn.Tanh)
+    layers = [layer for layer in net if isinstance(layer, nn.Linear)]
+    for layer in layers:
+        last = layer is layers[-1]
+        nn.init.orthogonal_(layer.weight, checks.real("gain", gain, 0.0) if last else 2.0**0.5)
+        nn.init.zeros_(layer.bias)
+    return net
 
 
 class Actor(nn.Module):
@@ -67,6 +86,27 @@ class Critic(nn.Module):
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:
         """Return one value per row, (B,) and not (B, 1)."""
         return self.net(torch.cat([obs, action], dim=-1)).squeeze(-1)
+
+
+class Value(nn.Module):
+    """The state value V(s) of tanh units: obs (B, in_dim) to (B,).
+
+    Args:
+        in_dim: numbers in an observation.
+        gain: as for `tanh_mlp`.
+        hidden: units of each hidden layer.
+
+    Raises:
+        TypeError, ValueError: a size is not a positive integer, or gain is negative.
+    """
+
+    def __init__(self, in_dim: int, gain: float = 1.0, hidden: Sizes = (64, 64)):
+        super().__init__()
+        self.net = tanh_mlp(in_dim, 1, gain, hidden)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Return one value per row, (B,) and not (B, 1)."""
+        return self.net(obs).squeeze(-1)
 
 
 def slow_copy(network: nn.Module) -> nn.Module:

@@ -1,0 +1,117 @@
+"""What on-policy agents learn from: returns, advantages, and a policy's density and loss."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from pgcourse.checks import arguments
+from pgcourse.parts.equations import FROM_0_TO_1
+
+ROWS = {name: "T N" for name in ("reward", "next_value", "terminated", "truncated")}
+
+
+@arguments(**ROWS, gamma=FROM_0_TO_1)
+def discounted_returns(
+    reward: Tensor, next_value: Tensor, terminated: Tensor, truncated: Tensor, gamma: float
+) -> Tensor:
+    """Return what is still to come, G = r + γ G', (T, N) (Sutton et al. 2000, section 1).
+
+    Where an episode ends, and at the last row, V(s') stands for G'; after a true end it is 0.
+
+    Args:
+        reward: of T steps in N environments.
+        next_value: V(s') of each step; zeros where no value is learned.
+        terminated: 1.0 where the episode truly ended.
+        truncated: 1.0 where it was only cut, by a time limit say.
+        gamma: discount per step.
+    """
+    goes_on = (1.0 - terminated) * (1.0 - truncated)
+    bootstrap = reward + gamma * (1.0 - terminated) * (1.0 - goes_on) * next_value
+    later, found = next_value[-1] if len(reward) else None, []
+    for now, on in zip(reversed(bootstrap), reversed(goes_on), strict=True):
+        later = now + gamma * on * later
+        found.append(later)
+    return torch.stack(found[::-1]) if found else reward.clone()
+
+
+@arguments(**ROWS, value="T N", gamma=FROM_0_TO_1, lam=FROM_0_TO_1)
+def gae(
+    reward: Tensor, next_value: Tensor, terminated: Tensor, truncated: Tensor, value: Tensor,
+    gamma: float, lam: float,
+) -> Tensor:  # fmt: skip
+    """Return generalised advantages, A = δ + γ λ A', (T, N) (Schulman et al. 2015, Eq. 16).
+
+    δ is r + γ V(s') − V(s), without V(s') where the episode truly ended. A' counts while the
+    episode goes on: neither a true end nor a time limit is stepped over.
+
+    Args:
+        reward, next_value, terminated, truncated, gamma: as for `discounted_returns`.
+        value: V(s) of each step.
+        lam: λ; 0 is the TD error, 1 the return minus V(s).
+    """
+    delta = reward + gamma * (1.0 - terminated) * next_value - value
+    weight = gamma * lam * (1.0 - terminated) * (1.0 - truncated)
+    later, found = torch.zeros_like(reward[0]) if len(reward) else None, []
+    for now, share in zip(reversed(delta), reversed(weight), strict=True):
+        later = now + share * later
+        found.append(later)
+    return torch.stack(found[::-1]) if found else reward.clone()
+
+
+@arguments(advantage="B")
+def normalized(advantage: Tensor) -> Tensor:
+    """Return advantages with mean 0 and deviation 1 (Andrychowicz et al. 2021, section 3.3)."""
+    centered = advantage - advantage.mean()
+    return centered / (centered.std(correction=0) + 1e-8)
+
+
+@arguments(action="B A", mean="B A", log_std="A")
+def gaussian_log_density(action: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    """Return log π(a|s), (B,), of a Gaussian policy (Williams 1992, section 6).
+
+    Args:
+        action: as it was drawn, not as the environment clips it.
+        log_std: logarithm of the deviation, the same in every state.
+    """
+    z = (action - mean) * (-log_std).exp()
+    return (-0.5 * z**2 - log_std - 0.5 * math.log(2.0 * math.pi)).sum(dim=1)
+
+
+@arguments(log_density="B", advantage="B")
+def policy_gradient_loss(log_density: Tensor, advantage: Tensor) -> Tensor:
+    """Return −mean(log π · A), whose gradient is minus the policy's (Sutton et al. 2000, Eq. 2).
+
+    Args:
+        log_density: of the actions taken, differentiable.
+        advantage: data: no gradient goes through it.
+    """
+    return -(log_density * advantage.detach()).mean()
+
+
+@arguments(log_density="B", old_log_density="B", advantage="B", clip=(0.0, math.inf))
+def clipped_objective(
+    log_density: Tensor, old_log_density: Tensor, advantage: Tensor, clip: float
+) -> Tensor:
+    """Return min(ρ A, clip(ρ, 1 − ε, 1 + ε) A), (B,) (Schulman et al. 2017, Eq. 7).
+
+    Args:
+        log_density: of the actions taken, under the policy that learns.
+        old_log_density: under the one that drew them; ρ is the ratio of the two densities.
+        advantage: A; neither it nor the old density carries a gradient.
+        clip: ε.
+    """
+    advantage = advantage.detach()
+    ratio = (log_density - old_log_density.detach()).exp()
+    return torch.minimum(ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage)
+
+
+@arguments(log_density="B", old_log_density="B")
+def kl_estimate(log_density: Tensor, old_log_density: Tensor) -> Tensor:
+    """Return the mean of ρ − 1 − log ρ, (): KL(old, new) from old draws, never negative.
+
+    Args:
+        log_density, old_log_density: as for `clipped_objective`.
+    """
+    log_ratio = log_density - old_log_density
+    return (log_ratio.exp() - 1.0 - log_ratio).mean()
