@@ -2,8 +2,7 @@
 
 A study is a module with JOBS (pairs of an arm and a seed), `make(arm, seed)`, which returns an
 agent, and `train(arm, seed)`, which returns a row; KEPT names files for the networks that a row
-brings, TOLERANCE how far a replay may be off. `make study` writes a file of rows; `make
-test` replays the first updates of every arm, and compares.
+brings, TOLERANCE how far a replay may be off. `make study` writes the rows, `make test` replays.
 """
 
 import copy
@@ -58,7 +57,8 @@ def fingerprint(agent, steps: int) -> dict[str, dict[str, float]]:
         start, and the sum of three exploring actions, which alone tells one noise from another.
     """
     networks = {name: each.network for name, each in agent.learners.items()}
-    networks |= {f"slow {name}": each.slow for name, each in agent.followers.items()}
+    slow = getattr(agent, "followers", {})  # agents of rollouts have none
+    networks |= {f"slow {name}": each.slow for name, each in slow.items()}
     first, found = {name: flat(network) for name, network in networks.items()}, {}
     for count in UPDATES:
         if hasattr(agent, "pretrain"):  # updates before the first step
@@ -97,7 +97,7 @@ def trained(agent, steps: int, pieces: int, measure: Callable[[Any], np.ndarray]
     start, spent = time.process_time(), 0.0
     row = {"beginning": fingerprint(agent, steps // pieces), "steps": [], "curve": []}
     for piece in range(1, pieces + 1):
-        if left := piece * steps // pieces - agent.total_steps:
+        if (left := piece * steps // pieces - agent.total_steps) > 0:
             agent.train(left, 0)
         spent += time.process_time() - start
         found = np.asarray(measure(agent), dtype=np.float64)

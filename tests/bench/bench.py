@@ -196,7 +196,8 @@ def measure_steps(rounds=5, steps=1_000):
 
 
 def measure_agents(rounds=5, steps=1_000):
-    """Training steps per second of every algorithm that SB3 has too, pair by pair, interleaved."""
+    """Training steps per second of every algorithm that SB3 and SBX have too, interleaved."""
+    import sbx
     import stable_baselines3
     import torch
 
@@ -212,19 +213,26 @@ def measure_agents(rounds=5, steps=1_000):
         other = getattr(stable_baselines3, name)(
             "MlpPolicy", "Pendulum-v1", learning_rate=LEARNING_RATE, seed=0, **EQUAL,
         )  # fmt: skip
+        third = getattr(sbx, name)(
+            "MlpPolicy", "Pendulum-v1", learning_rate=LEARNING_RATE,
+            qf_learning_rate=LEARNING_RATE, seed=0, **EQUAL,
+        )  # fmt: skip
         ways = {
             "ours": lambda n, agent=mine: agent.train(n, 0),
             "Stable-Baselines3": lambda n, model=other: model.learn(n, reset_num_timesteps=False),
+            "SBX (JAX)": lambda n, model=third: model.learn(n, reset_num_timesteps=False),
         }
         for train in ways.values():
             train(400)
-        before, rates = other._n_updates, {way: [] for way in ways}
+        before = other._n_updates, third._n_updates
+        rates = {way: [] for way in ways}
         for _ in range(rounds):
             for way, train in ways.items():
                 start = time.process_time()
                 train(steps)
                 rates[way].append(steps / (time.process_time() - start))
-        assert other._n_updates - before == rounds * steps  # one update per step, as ours
+        made = other._n_updates - before[0], third._n_updates - before[1]
+        assert made == (rounds * steps,) * 2, made  # one update per step, as ours
         found[name] = {way: statistics.median(rate) for way, rate in rates.items()}
     return {"agents": found}
 
@@ -323,12 +331,11 @@ def report(found):
         lines.append(f"| {name} | {rate:.0f} | {one:.2f} | {other:.2f} |")
     lines += [
         "",
-        "| training steps per second | ours | Stable-Baselines3 | ratio |",
+        "| training steps per second of one core | ours | Stable-Baselines3 | SBX (JAX) |",
         "|---|---|---|---|",
     ]
-    for name, both in found["agents"].items():
-        mine, other = both.values()
-        lines.append(f"| {name} | {mine:.0f} | {other:.0f} | {mine / other:.2f} |")
+    for name, each in found["agents"].items():
+        lines.append(f"| {name} | {' | '.join(f'{rate:.0f}' for rate in each.values())} |")
     lines += ["", f"| to a mean of {GOAL:.0f} | seconds, each seed | steps | median, ours = 1 |"]
     lines += ["|---|---|---|---|"]
     base = statistics.median(run["seconds"] for run in found["clock"]["ours"])
