@@ -479,8 +479,8 @@ MUTANTS = {
     ),
     "SAC: temperature never learned": Mutant(
         "agents/sac", "SACAgent.build",
-        "self.learner(self.temperature, rate, self.temperature_objective)",
-        "self.learner(self.temperature, 0.0, self.temperature_objective)",
+        "self.learner(self.temperature, rate, temperatures_loss)",
+        "self.learner(self.temperature, 0.0, temperatures_loss)",
     ),
     "SAC: target without entropy": Mutant(
         "agents/sac", "SACAgent.critic_objective",
@@ -830,19 +830,22 @@ IN_EACH = {
     ),
     "target from one critic": (
         "TD3 SAC", "critic_objective",
-        "twin_minimum(*(slow(batch.next_obs, action) for slow in self.critics_target))",
-        "self.critics_target[0](batch.next_obs, action)",
+        "twin_minimum(*(slow(next_obs, action) for slow in self.critics_target))",
+        "self.critics_target[0](next_obs, action)",
     ),
     "target from the trained actor": (
         "DDPG HER TD3", "critic_objective", "self.actor_target", "self.actor",
     ),
     "next action for the old obs": (
-        "DDPG HER TD3", "critic_objective",
+        "DDPG HER", "critic_objective",
         "self.actor_target(batch.next_obs)", "self.actor_target(batch.obs)",
+    ),
+    "next action for the old obs, smoothed": (
+        "TD3", "critic_objective", "self.actor_target(next_obs)", "self.actor_target(batch.obs)",
     ),
     "next action drawn for the old obs": (
         "SAC", "critic_objective",
-        "self.actor.gaussian(batch.next_obs)", "self.actor.gaussian(batch.obs)",
+        "self.draw(next_obs, batch.next_noise)", "self.draw(batch.obs, batch.next_noise)",
     ),
     "actor judged by the slow critic": (
         "DDPG", "actor_objective",
@@ -907,8 +910,8 @@ IN_EACH = {
     ),
     "twin critics are one": (
         "TD3 SAC", "build",
-        "nn.ModuleList(Critic(inputs, hidden=self.hidden) for _ in range(2))",
-        "nn.ModuleList([Critic(inputs, hidden=self.hidden)] * 2)",
+        "nn.ModuleList(Critic(inputs, hidden=hidden) for _ in range(2))",
+        "nn.ModuleList([Critic(inputs, hidden=hidden)] * 2)",
     ),
     "Q-filter ignored": ("BC HER", "actor_objective", "self.q_filter", "False"),
     "lambda2 normalised twice": (

@@ -61,7 +61,7 @@ def test_a_new_chapter_stands_everywhere_without_an_edit(course):
     readme = (course / "README.md").read_text(encoding="utf-8")
     link = "Nobody 2026, [arXiv 2601.00001](https://arxiv.org/abs/2601.00001); Somebody 2026"
     assert f"| [99 A stub](notebooks/99_stub.ipynb) | Nothing yet. | {link} |" in readme
-    assert "`her.py`, `stub.py` |" in readme and "`chapter_08.py`, `chapter_99.py` |" in readme
+    assert "`ppo.py`, `stub.py` |" in readme and "`chapter_08.py`, `chapter_99.py` |" in readme
     guide = (course / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
     assert "After chapter 99 a student can" in guide and "| 2, 3 | write one |" in guide
     assert "\n| 99 | 5 min | 1 min | 10 min | 25 min |\n| museum of bugs" in guide

@@ -16,6 +16,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib import pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
@@ -40,7 +41,14 @@ from pgcourse.display.live import Monitor, audience, silence
 from pgcourse.display.networks import draw_networks
 from pgcourse.display.pendulum import draw_maps, draw_ridge, map_levels, unwrapped
 from pgcourse.display.plots import png, running_mean, words
-from pgcourse.display.returns import draw_estimates, draw_starts, draw_study, draw_swings
+from pgcourse.display.returns import (
+    draw_errors,
+    draw_estimates,
+    draw_learning,
+    draw_starts,
+    draw_study,
+    draw_swings,
+)
 from pgcourse.display.swing import swing_film
 from pgcourse.display.video import show_film
 from pgcourse.parts.history import History
@@ -553,3 +561,31 @@ def test_a_study_has_a_row_for_each_arm_and_lines_to_compare_with():
     assert [text.get_text() for text in ax.get_yticklabels()] == ["one", "two"]
     assert {"near-optimal", "random"} <= {text.get_text() for text in ax.texts}
     assert ax.get_title(loc="left") == "two is worse"
+
+
+def test_one_value_has_one_colour_in_all_panels():
+    inside, beyond = np.full((9, 9), 30.0), np.full((9, 9), 30.0)
+    beyond[0, 0] = 900.0
+    fig = draw_maps({"a": inside, "b": beyond}, "difference", levels=np.array([-50, -5, 5, 50]))
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())
+    places = [ax.transData.transform((0.0, 0.0)) for ax in fig.axes[:2]]  # the middle
+    one, other = (pixels[-int(y), int(x)] for x, y in places)
+    assert (one == other).all()
+
+
+def test_failed_seeds_are_hollow_beside_their_errors_too():
+    errors, returns = {"one": np.array([1.0, 50.0])}, {"one": np.array([-130.0, -900.0])}
+    left, right = draw_errors("t", errors, returns, failed_below=-200).axes
+    for ax, x in ((left, 50.0), (right, -900.0)):
+        hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
+        assert [line.get_xdata().tolist() for line in hollow] == [[x]]
+    assert left.lines[2].get_xdata()[0] == 25.5
+
+
+def test_learning_curves_are_labelled_at_their_ends():
+    x, y = np.arange(3.0), np.arange(6.0).reshape(2, 3)
+    fig = draw_learning("t", {"mine": (x, y, "#123456", "-")}, "seconds")
+    (ax,) = fig.axes
+    assert [text.get_text() for text in ax.texts] == ["mine"] and ax.get_xlabel() == "seconds"

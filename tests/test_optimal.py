@@ -8,7 +8,15 @@ import torch
 
 from pgcourse import OptimalAgent, evaluate, optimal_values
 from pgcourse.tasks import pendulum
-from pgcourse.tasks.pendulum import dynamics, interpolate, optimal_q, policy_values, swing
+from pgcourse.tasks.pendulum import (
+    dynamics,
+    grid,
+    interpolate,
+    optimal_q,
+    policy_values,
+    soft_values,
+    swing,
+)
 
 PANEL = range(10_000, 10_100)
 
@@ -183,3 +191,30 @@ def test_no_policy_is_better_than_the_optimum_and_the_best_one_is_as_good():
 def test_a_policy_is_evaluated_on_sound_grids_only(name, value):
     with pytest.raises(ValueError, match=f"^{name}: got"):
         policy_values(Pump(), **{"gamma": 0.9} | {name: value})
+
+
+def test_soft_values_are_the_fixed_point_of_their_equation():
+    value, chance = soft_values(0.9, 2.0, 31, 31, 11)
+    assert value.shape == (31, 31) and chance.shape == (31, 31, 11)
+    torque = 2.0 * torch.tensor([(2 * k + 1) / 11 - 1 for k in range(11)])
+    q = optimal_q(value, *grid(31, 31), torque, 0.9).reshape(31, 31, 11)
+    density = chance * 11 / 2  # of actions in [-1, 1]
+    again = (chance * (q - 2.0 * density.log())).sum(dim=-1)  # 05 Eq. 2
+    assert (again - value).abs().max() < 0.02
+    assert torch.allclose(chance.sum(dim=-1), torch.ones(31, 31))
+
+
+def test_a_cold_soft_value_is_the_optimum_and_a_hot_policy_is_even():
+    cold, _ = soft_values(0.9, 1e-3, 31, 31, 21)
+    torque, best = 2.0 * torch.linspace(-20 / 21, 20 / 21, 21), torch.zeros(31, 31)
+    for _ in range(200):
+        best = optimal_q(best, *grid(31, 31), torque, 0.9).amax(dim=1).reshape(31, 31)
+    assert (cold - best).abs().max() < 0.05
+    _, chance = soft_values(0.9, 1e4, 31, 31, 21)
+    assert (chance - 1 / 21).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("bad", [{"gamma": 1.0}, {"alpha": 0.0}, {"torques": 1}, {"angles": 1}])
+def test_soft_values_refuse(bad):
+    with pytest.raises(ValueError, match="cells" if "torques" in bad else next(iter(bad))):
+        soft_values(**{"gamma": 0.9, "alpha": 1.0} | bad)

@@ -48,16 +48,17 @@ class SACAgent(NoisyAgent):
         self.target_entropy = checks.real("target_entropy", wanted)
 
     def build(self) -> None:
-        """Make a drawing actor, two critics and their slow copies, and the temperature."""
+        """Make a drawing actor, two critics, their slow copies, and the temperature."""
         inputs, hidden = self.in_dim + self.act_dim, self.hidden
         self.actor = GaussianActor(self.in_dim, self.act_dim, hidden=hidden)
         self.critics = nn.ModuleList(Critic(inputs, hidden=hidden) for _ in range(2))
         self.critics_target, self.temperature = slow_copy(self.critics), Temperature()
         rate, critics_loss = self.temperature_lr, self.critic_objective
+        temperatures_loss = self.temperature_objective
         self.learners = {
             "critics": self.learner(self.critics, self.critic_lr, critics_loss),
             "actor": self.learner(self.actor, self.actor_lr, self.actor_objective),
-            "temperature": self.learner(self.temperature, rate, self.temperature_objective),
+            "temperature": self.learner(self.temperature, rate, temperatures_loss),
         }
         self.followers = {"critics": Follower(self.critics_target, self.critics)}
 

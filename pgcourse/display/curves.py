@@ -1,6 +1,6 @@
 """Curves and rows of many seeds: thin for each seed, thick for the mean, no legend."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -62,14 +62,19 @@ def draw_arms(
     values: Sequence[np.ndarray],
     color: str,
     failed_below: float | None = None,
+    *,
+    failed: Sequence[np.ndarray] | None = None,
+    middle: Callable[[np.ndarray], float] = np.mean,
 ) -> None:
-    """Draw a row for each arm of a study, the first on top: a dot for a seed, a bar for the mean.
+    """Draw a row for each arm of a study, the first on top: a dot for a seed, a bar in the middle.
 
     Args:
         names: of the arms.
         values: (seeds,) for each arm.
         color: a role's colour.
         failed_below: seeds under this value are drawn hollow and counted at the right.
+        failed: for each arm which seeds are drawn hollow, where another value says it.
+        middle: where the bar is.
 
     Raises:
         ValueError: names and values are not equally many, or an arm has no seeds.
@@ -80,15 +85,16 @@ def draw_arms(
     for row, arm in enumerate(values):
         if arm.ndim != 1 or not arm.size:
             raise ValueError(f"values: got shape {arm.shape} in row {row}; expected (seeds,)")
-        failed = arm < (-np.inf if failed_below is None else failed_below)
+        hollow = arm < (-np.inf if failed_below is None else failed_below)
+        hollow = hollow if failed is None else np.asarray(failed[row])
         # In three lanes, so that seeds of nearly the same value do not hide each other.
         height = row + 0.17 * (np.argsort(np.argsort(arm)) % 3 - 1)
-        ax.plot(arm[~failed], height[~failed], "o", ms=4, mew=0, alpha=0.7, color=color)
-        ax.plot(arm[failed], height[failed], "o", ms=4.5, mfc="white", mec=CHANCE, mew=1)
-        ax.plot([arm.mean()] * 2, [row - 0.36, row + 0.36], lw=2.2, color=color, zorder=3)
-        if failed.any():
+        ax.plot(arm[~hollow], height[~hollow], "o", ms=4, mew=0, alpha=0.7, color=color)
+        ax.plot(arm[hollow], height[hollow], "o", ms=4.5, mfc="white", mec=CHANCE, mew=1)
+        ax.plot([middle(arm)] * 2, [row - 0.36, row + 0.36], lw=2.2, color=color, zorder=3)
+        if failed is None and hollow.any():
             ax.annotate(
-                f"{failed.sum()} of {len(arm)} fail", (1, row), (6, 0), va="center", size=8,
+                f"{hollow.sum()} of {len(arm)} fail", (1, row), (6, 0), va="center", size=8,
                 xycoords=("axes fraction", "data"), textcoords="offset points", color=CHANCE_TEXT,
             )  # fmt: skip
     if failed_below is not None:

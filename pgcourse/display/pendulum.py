@@ -134,7 +134,7 @@ def draw_maps(
         visits: title -> (angles, velocities) of visited states; lines enclose the densest cells
             that hold 50 and 90 % of them.
         label: of the colour bar.
-        levels: the bounds of the flat colours, rising; default 8 to 11.
+        levels: the bounds of the flat colours, rising, the last ones open; default 8 to 11.
 
     Raises:
         ValueError: another kind, other shapes, or visits without a panel.
@@ -147,6 +147,8 @@ def draw_maps(
     bounds, ticks = map_levels(list(panels.values()), kind)
     if levels is not None:
         bounds, ticks = np.asarray(levels, dtype=float), list(levels)
+        # Else a panel that goes beyond would have other colours for the same values.
+        panels = {title: grid.clip(bounds[0], bounds[-1]) for title, grid in panels.items()}
     fig, axes = layout(len(panels))
     for ax, (title, grid) in zip(axes, panels.items(), strict=True):
         filled = flat_map(ax, grid, bounds, "cividis" if kind == "value" else TORQUE)

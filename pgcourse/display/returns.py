@@ -115,6 +115,8 @@ def draw_errors(
 ) -> Figure:
     """Draw two rows of dots for each arm, one for a seed: its critic's error, and its return.
 
+    The bars are medians, and a seed that failed is hollow in both.
+
     Args:
         title: the finding.
         errors, returns: name -> (seeds,), the same names in both.
@@ -122,8 +124,11 @@ def draw_errors(
     """
     fig = Figure(figsize=(7.2, 3.0))
     left, right = fig.subplots(1, 2, sharey=True)
-    draw_arms(left, list(errors), list(errors.values()), CRITIC)
-    draw_arms(right, list(returns), list(returns.values()), ACTOR, failed_below)
+    names, low = list(errors), -np.inf if failed_below is None else failed_below
+    failed = [returns[name] < low for name in names]
+    draw_arms(left, names, list(errors.values()), CRITIC, failed=failed, middle=np.median)
+    rows = [returns[name] for name in names]
+    draw_arms(right, names, rows, ACTOR, failed_below, middle=np.median)
     left.axvline(0, color=EXACT, ls=DASHES, lw=1)
     left.set_xlabel("critic minus what came")
     right.set_xlabel("mean return")
@@ -147,5 +152,7 @@ def draw_learning(
     ax = fig.subplots()
     for label, (x, values, color, style) in curves.items():
         draw_seeds(ax, x, values, color, label, style)
+    for text in ax.texts:  # some curves end in the middle of others
+        text.set(bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.0}, zorder=5)
     ax.set(title=title, xlabel=xlabel, ylabel="mean return")
     return fig

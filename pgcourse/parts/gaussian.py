@@ -12,8 +12,10 @@ from pgcourse.parts.networks import mlp, tanh_mlp
 
 
 @arguments(mean="B A", log_std="B A", noise="B A")
-def squashed_gaussian(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a = tanh(u), u = mean + std · ε, and log π(a), (B,), 05 Eqs. 5 and 6.
+def squashed_gaussian(
+    mean: Tensor, log_std: Tensor, noise: Tensor
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Return a = tanh(u), u = mean + std · ε, and log π(a), (B,), 05 Eqs. 5, 6.
 
     The density of a is that of u divided by da/du = 1 − tanh²(u), whose logarithm
     is written as 2 (log 2 − u − softplus(−2u)), finite where tanh(u) rounds to 1.
@@ -30,13 +32,15 @@ def squashed_gaussian(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Ten
 
 @arguments(q="B", log_density="B", alpha="")
 def soft_value(q: Tensor, log_density: Tensor, alpha: Tensor) -> Tensor:
-    """Return drawn actions' values with the entropy's share, Q − α log π, 05 Eq. 2."""
+    """Return drawn actions' values and the entropy's share, Q − α log π, 05 Eq. 2."""
     return q - alpha * log_density
 
 
 @arguments(alpha="", log_density="B", target_entropy=(-math.inf, math.inf))
-def temperature_loss(alpha: Tensor, log_density: Tensor, target_entropy: float) -> Tensor:
-    """Return the loss that raises α while the entropy is below its target, 05 Eq. 8.
+def temperature_loss(
+    alpha: Tensor, log_density: Tensor, target_entropy: float
+) -> Tensor:  # fmt: skip
+    """Return the loss that raises α while the entropy is too low, 05 Eq. 8.
 
     Args:
         log_density: of drawn actions; no gradient goes through it.

@@ -21,7 +21,6 @@ TASKS = {
     "double pendulum": ("InvertedDoublePendulum-v5", 20_000, 8, range(10_000, 10_020), range(5)),
     "cheetah": ("HalfCheetah-v5", 30_000, 6, range(10_000, 10_005), range(5)),
 }
-MAPPED = ("pendulum: DDPG", "pendulum: TD3")  # their rows bring a map of the critic's error
 LONG = 700  # steps of an episode in which values are checked: 0.99 to this power is 0.0009
 
 
@@ -39,6 +38,16 @@ class OneCritic(TD3Agent):
         return loss, {"critic_loss": loss}
 
 
+class ActorWaits(OneCritic):
+    """Its actor learns in every second update; its slow copies follow in each."""
+
+    def build(self) -> None:
+        """Make the networks."""
+        super().build()
+        for each in self.followers.values():
+            each.every = 1
+
+
 PLAIN: dict[str, Any] = {"target_sigma": 0.0, "delay": 1}
 KINDS: dict[str, tuple[type, dict[str, Any]]] = {
     "DDPG": (DDPGAgent, {}),
@@ -47,8 +56,14 @@ KINDS: dict[str, tuple[type, dict[str, Any]]] = {
     "delayed actor": (OneCritic, {"target_sigma": 0.0}),
     "TD3": (TD3Agent, {}),
 }
+# The delay holds back two things; these hold back one each, on the pendulum.
+HALVES: dict[str, tuple[type, dict[str, Any]]] = {
+    "actor alone waits": (ActorWaits, {"target_sigma": 0.0}),
+    "copies alone wait": (DDPGAgent, {"tau": 2.5e-3}),
+}
 ARMS = [f"{task}: {kind}" for task in TASKS for kind in KINDS]
 JOBS = [(arm, seed) for arm in ARMS for seed in TASKS[arm.split(": ")[0]][4]]
+JOBS += [(f"pendulum: {kind}", seed) for kind in HALVES for seed in range(5)]
 # Rows whose networks the chapter looks at, and the file that they go to.
 KEPT = {("pendulum: TD3", 0): "04_td3"}
 
@@ -96,12 +111,12 @@ def long_episodes(env: str):
 def make(arm: str, seed: int) -> DDPGAgent | TD3Agent:
     """Return a new agent of an arm."""
     task, kind = arm.split(": ")
-    agent_class, options = KINDS[kind]
+    agent_class, options = (KINDS | HALVES)[kind]
     return agent_class(TASKS[task][0], seed=seed, **options)
 
 
 def train(arm: str, seed: int) -> dict[str, Any]:
-    """Train an agent and return its row: curve, returns, and its critic's error as it learns."""
+    """Train an agent and return its row: curve, returns, and how its critic errs, and where."""
     task, _ = arm.split(": ")
     env, steps, pieces, starts, _ = TASKS[task]
     value, error = [], []
@@ -114,7 +129,7 @@ def train(arm: str, seed: int) -> dict[str, Any]:
 
     agent = make(arm, seed)
     row = trained(agent, steps, pieces, measure) | {"value": value, "error": error}
-    if arm in MAPPED:
+    if task == "pendulum":
         row["map"] = map_of_errors(agent)[::3, ::3].round().astype(int).tolist()
     if (arm, seed) in KEPT:
         critic = "critic" if isinstance(agent, DDPGAgent) else "critics"

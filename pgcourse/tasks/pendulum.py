@@ -120,14 +120,15 @@ def soft_values(
     gamma = checks.real("gamma", gamma, 0.0, 1.0 - 1e-9)
     alpha = checks.real("alpha", alpha, 1e-6)
     torque = MAX_TORQUE * cell_middles(torques)
-    points, value, change = grid(angles, velocities), torch.zeros(angles, velocities), math.inf
-    while change > 1e-3:  # what is left to come is at most 1/(1 − γ) times as much
-        q = optimal_q(value, *points, torque, gamma)
-        before = value
-        value = alpha * (torch.logsumexp(q / alpha, dim=1) + math.log(2.0 / torques))
-        value = value.reshape(angles, velocities)
-        change = (value - before).abs().max().item()
-    return value, torch.softmax(q / alpha, dim=1).reshape(angles, velocities, torques)
+    points, shape = grid(angles, velocities), (angles, velocities)
+    value = torch.zeros(shape)
+    for _ in range(1_500):  # large numbers, rounded, may never come to rest
+        q, before = optimal_q(value, *points, torque, gamma), value
+        value = torch.logsumexp(q / alpha, dim=1) + math.log(2.0 / torques)
+        value = (alpha * value).reshape(shape)
+        if (value - before).abs().max() < 1e-3:  # to come: at most 1/(1 − γ) as much
+            break
+    return value, torch.softmax(q / alpha, dim=1).reshape(*shape, torques)
 
 
 def cell_middles(cells: int) -> Tensor:
