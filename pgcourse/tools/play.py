@@ -2,7 +2,8 @@
 
 It trains the agent of chapter 03's run again, in the same pieces, and writes the networks it
 started with, those after 2,000 steps and the last ones, and the values of the near-optimal
-control. The pages show them as they are: float32, not rounded.
+control. The pages show them as they are: float32, not rounded. Another processor adds up in another
+order, so its networks end elsewhere, and about as good.
 """
 
 import base64

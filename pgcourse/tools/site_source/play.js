@@ -106,7 +106,7 @@ const Play = (() => {
     },
     trained: {
       label: "trained", color: "#0072B2", note: "After 12,000 steps, ten minutes of the " +
-        "pendulum's time: chapter 03's agent. It never met another gravity, nor your hand.",
+        "pendulum's time, as in chapter 03. It never met another gravity, nor your hand.",
     },
     optimal: {
       label: "near-optimal", color: "#222222", dash: [6, 3], note: "No network: it looks one " +
@@ -438,7 +438,7 @@ const Play = (() => {
 
     drawMap(style, now, ahead) {
       const { context: c, width, height, write } = this.fresh(this.map);
-      const [left, top, right, bottom] = [30, 28, width - 46, height - 38];
+      const [left, top, right, bottom] = [30, 28, width - 54, height - 38];
       const x = (angle) => left + ((angle + Math.PI) / (2 * Math.PI)) * (right - left);
       const y = (speed) => bottom - ((speed + MAX_SPEED) / (2 * MAX_SPEED)) * (bottom - top);
       c.imageSmoothingEnabled = true;
@@ -447,10 +447,10 @@ const Play = (() => {
       write(`Path over ${whose}`, left, 13, { align: "left", weight: "bold", size: 13, color: INK });
       ["hanging", "−90°", "up", "90°", "hanging"].forEach((text, k) => {
         const align = ["left", "center", "center", "center", "right"][k];
-        write(text, left + (k * (right - left)) / 4, bottom + 12, { align });
+        write(text, left + (k * (right - left)) / 4, bottom + 12, { align, size: 11 });
       });
       for (const speed of [-8, -4, 0, 4, 8]) {
-        write(signed(speed, 0), left - 6, y(speed), { align: "right" });
+        write(signed(speed, 0), left - 6, y(speed), { align: "right", size: 11 });
       }
       write("angle; upwards: velocity (rad/s)", (left + right) / 2, height - 10);
       CIVIDIS.forEach((color, k) => {
