@@ -6,7 +6,7 @@ NOT_LOWER := exercises test_prose.py test_study.py test_notebooks.py test_tools.
 
 .DEFAULT_GOAL := help
 .PHONY: help course test class-test lab notebooks exercises slides student
-.PHONY: site serve browser-test colab-test lower-test demo study
+.PHONY: site serve browser-test colab-test lower-test demo play study
 .PHONY: bench publish fuzz mutants clean
 
 help:            ## list the targets
@@ -54,6 +54,9 @@ student: .venv/ok ## pack what a student needs, without solutions, in build/pgco
 
 demo: .venv/ok   ## train the teacher again and re-create demo.pkl
 	$(BIN)/python -m pgcourse.tools.demo
+
+play: .venv/ok   ## train again what the web pages' pendulum shows
+	$(BIN)/python -m pgcourse.tools.play
 
 study: .venv/ok  ## run what studies lack: NAME=03 for one, SCHEDULER=tcp://HOST:8786 for Dask
 	$(BIN)/python -m pgcourse.tools.study $(NAME) $(if $(SCHEDULER),--scheduler $(SCHEDULER))

@@ -22,6 +22,13 @@ def test_there_is_a_page_for_each_notebook_and_the_index_leads_to_it(site):
         assert site[name].count("<img") >= 5
 
 
+def test_the_agent_is_played_with_on_two_pages(site):
+    with_it = {name for name, page in site.items() if 'class="play"' in page}
+    assert with_it == {"index", "03_ddpg"}
+    after = site["03_ddpg"].partition('class="play"')[2]
+    assert "<h2>13. What was learned" not in after and "<h2>14. What the critic" in after
+
+
 def test_pages_load_nothing_from_another_host(site):
     for page in site.values():
         loaded = re.findall(r'<(?:script|img|link|source)\b[^>]*?(?:src|href)="([^"]+)', page)

@@ -14,11 +14,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 from pgcourse.tools import chapters
 from pgcourse.tools.course import NUMBERED, ROOT
 
 SOURCE = Path(__file__).parent / "site_source"
 OUT = ROOT / "build" / "site"
+# The playable pendulum stands before this heading of chapter 03; the notebook knows nothing of it.
+PLAY_BEFORE = re.compile(r"## \d+\. What the critic believes")
 FORMULA = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 
 
@@ -28,12 +32,32 @@ def one_equation(found: re.Match) -> str:
     return f"\\begin{{equation*}}\n{formula}\n\\end{{equation*}}" if r"\\" in formula else found[0]
 
 
+def play() -> str:
+    """Return the Markdown that puts the playable pendulum on a page."""
+    return f"```{{raw}} html\n{(SOURCE / 'play.html').read_text(encoding='utf-8')}```\n"
+
+
+def play_files(static: Path) -> None:
+    """Write what the playable pendulum loads, and the picture that stands there without it."""
+    for name in ("play.js", "play.css"):
+        shutil.copy(SOURCE / name, static)
+    (static / "play").mkdir()
+    for path in (SOURCE / "play").glob("*.json"):
+        script = f"Play.data.{path.stem} = {path.read_text(encoding='utf-8')}"
+        (static / "play" / f"{path.stem}.js").write_text(script, encoding="utf-8")
+    with Image.open(ROOT / "notebooks" / "03_ddpg.png") as film:  # its first picture is a poster
+        film.save(static / "play.png")
+
+
 def prepare(path: Path) -> str:
     """Return a notebook's text, with alternative texts and formulas as Sphinx wants them."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = FORMULA.sub(one_equation, "".join(cell["source"]))
+            if PLAY_BEFORE.match(cell["source"]):
+                invited = (SOURCE / "play_03.md").read_text(encoding="utf-8")
+                cell["source"] = f"{invited}\n{play()}\n{cell['source']}"
         for output in cell.get("outputs", []):
             if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
                 cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
@@ -57,9 +81,10 @@ def build(out: Path = OUT) -> int:
     (source / "_static").mkdir(parents=True)
     for name in ("custom.css", "custom.js", "favicon.svg"):
         shutil.copy(SOURCE / name, source / "_static")
+    play_files(source / "_static")
     shutil.copy(SOURCE / "conf.py", source)
     found, index = chapters.chapters(), (SOURCE / "index.md").read_text(encoding="utf-8")
-    index = index.replace("{{cards}}", chapters.cards(found))
+    index = index.replace("{{play}}", play()).replace("{{cards}}", chapters.cards(found))
     index = index.replace("{{contents}}", chapters.contents(found))
     (source / "index.md").write_text(index, encoding="utf-8")
     for path in sorted((ROOT / "notebooks").glob(NUMBERED)):
