@@ -51,7 +51,8 @@ def test_the_rows_are_complete_and_sorted_and_agree_with_themselves(name):
     assert found.head["command"] == f"make study NAME={name}"
     assert {"torch", "numpy", "gymnasium"} == set(found.head["versions"])
     for row in found.rows.values():
-        assert row["beginning"] and len(row["steps"]) == len(row["curve"])
+        assert row["beginning"]
+        assert len(row["steps"]) == len(row["curve"])
         if "panel" not in row:  # else the curve is of other starts
             assert row["curve"][-1] == pytest.approx(np.mean(row["final"]), abs=0.01)
     for kept in getattr(study(name), "KEPT", {}).values():

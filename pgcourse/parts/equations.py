@@ -70,7 +70,7 @@ def twin_minimum(q1: Tensor, q2: Tensor) -> Tensor:
 
 @arguments(action="B A", noise="B A", clip=(0.0, math.inf))
 def smoothed_action(action: Tensor, noise: Tensor, clip: float) -> Tensor:
-    """Return actions with clipped noise, clipped to [-1, 1] themselves, 04 Eq. 5.
+    """Return actions with clipped noise, clipped to [-1, 1], 04 Eq. 5.
 
     Args:
         action: the target actor's.

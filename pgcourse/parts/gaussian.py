@@ -32,7 +32,7 @@ def squashed_gaussian(
 
 @arguments(q="B", log_density="B", alpha="")
 def soft_value(q: Tensor, log_density: Tensor, alpha: Tensor) -> Tensor:
-    """Return drawn actions' values and the entropy's share, Q − α log π, 05 Eq. 2."""
+    """Return drawn actions' values with their entropy, Q − α log π, 05 Eq. 2."""
     return q - alpha * log_density
 
 

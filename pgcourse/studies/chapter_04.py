@@ -28,9 +28,10 @@ class OneCritic(TD3Agent):
     """Its targets ask the first critic alone, and the second one for nothing."""
 
     def critic_objective(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return both critics' loss against the first one's target, and the numbers."""
+        """Return both critics' loss against the first one's target, the numbers."""
         noise, next_obs = self.target_sigma * batch.next_noise, batch.next_obs
-        action = smoothed_action(self.actor_target(next_obs), noise, self.target_clip)
+        best = self.actor_target(next_obs)
+        action = smoothed_action(best, noise, self.target_clip)
         next_q = self.critics_target[0](next_obs, action)
         target = td_target(batch.reward, next_q, batch.terminated, self.gamma)
         values = (critic(batch.obs, batch.action) for critic in self.critics)

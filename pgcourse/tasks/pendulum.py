@@ -101,8 +101,9 @@ def optimal_values(
 
 
 def soft_values(
-    gamma: float, alpha: float, angles: int = 101, velocities: int = 101, torques: int = 21
-) -> tuple[Tensor, Tensor]:
+    gamma: float, alpha: float, angles: int = 101, velocities: int = 101,
+    torques: int = 21,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Return the soft optimal value of every state, and its policy, 05 Eq. 3.
 
     Args:
@@ -126,7 +127,7 @@ def soft_values(
         q, before = optimal_q(value, *points, torque, gamma), value
         value = torch.logsumexp(q / alpha, dim=1) + math.log(2.0 / torques)
         value = (alpha * value).reshape(shape)
-        if (value - before).abs().max() < 1e-3:  # to come: at most 1/(1 − γ) as much
+        if (value - before).abs().max() < 1e-3:  # to come: 1/(1 − γ) as much
             break
     return value, torch.softmax(q / alpha, dim=1).reshape(*shape, torques)
 
