@@ -187,7 +187,7 @@ def errors(true: np.ndarray, first: np.ndarray, second: np.ndarray) -> list[floa
     """Return what `check_chosen_errors` asks for."""
     rows, choice = np.arange(len(first)), first.argmax(axis=1)
     one, other = first[rows, choice], second[rows, choice]
-    answers = one, other, np.minimum(one, other)
+    answers = (one, other, np.where(one < other, one, other))
     return [float((each - true[choice]).mean()) for each in answers]
 
 
@@ -257,7 +257,7 @@ def errors_along(
     values: np.ndarray, rewards: np.ndarray, terminated: bool, gamma: float, last: int
 ) -> np.ndarray:
     """Return what `check_critic_errors` asks for."""
-    came, returns = 0.0, np.zeros(len(rewards))
+    returns, came = np.zeros(len(rewards)), 0.0
     for k in range(len(rewards))[::-1]:
         came = rewards[k] + gamma * came
         returns[k] = came
