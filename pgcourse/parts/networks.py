@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from pgcourse import checks
 
 Sizes = Sequence[int]
+Unit = Callable[[], nn.Module]
 ReLU = partial(nn.ReLU, inplace=True)  # one array less to write per layer
 
 
 def mlp(
-    in_dim: int, out_dim: int, init_w: float, hidden: Sizes, unit: Callable[[], nn.Module] = ReLU
+    in_dim: int, out_dim: int, init_w: float, hidden: Sizes, unit: Unit = ReLU
 ) -> nn.Sequential:
     """Hidden layers of ReLU or other units; the last layer starts in ±init_w."""
     sizes = [checks.integer("in_dim", in_dim), *checks.sizes("hidden", hidden)]
