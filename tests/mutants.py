@@ -558,7 +558,7 @@ MUTANTS = {
         "gamma * 0.0 * next_value",
     ),
     "returns: nothing stands for what follows the last row": Mutant(
-        "parts/returns", "discounted_returns", "next_value[-1]", "0.0 * next_value[-1]",
+        "parts/returns", "discounted_returns", "next_value[-1:]", "0.0 * next_value[-1:]",
     ),
     "returns: an end is stepped over": Mutant(
         "parts/returns", "discounted_returns",
@@ -577,7 +577,7 @@ MUTANTS = {
         "gamma * lam * (1.0 - terminated) * (1.0 - truncated)", "gamma * lam * (1.0 - terminated)",
     ),
     "GAE: without gamma": Mutant("parts/returns", "gae", "gamma * lam", "lam"),
-    "GAE: in the order of time": Mutant("parts/returns", "gae", "found[::-1]", "found"),
+    "GAE: in the order of time": Mutant("parts/returns", "backwards", "found[:0:-1]", "found[1:]"),
     "advantages not centred": Mutant(
         "parts/returns", "normalized", "advantage - advantage.mean()", "advantage",
     ),
@@ -698,8 +698,8 @@ MUTANTS = {
     "A2C: one step of the value": Mutant(
         "agents/a2c", "A2CAgent.update", "range(self.critic_steps)", "range(1)",
     ),
-    "A2C: learns from the value's target": Mutant(
-        "agents/a2c", "A2CAgent.actor_objective", "lesson.advantage", "lesson.target",
+    "policy gradient: learns from the value's target": Mutant(
+        "agents/on_policy", "OnPolicyAgent.actor_objective", "lesson.advantage", "lesson.target",
     ),
     "PPO: ratio to itself": Mutant(
         "agents/ppo", "PPOAgent.actor_objective", "lesson.log_density", "log_density.detach()",

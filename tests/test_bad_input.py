@@ -10,6 +10,7 @@ import torch
 from gymnasium.spaces import Box, Dict, Discrete
 
 import pgcourse as pg
+from pgcourse.parts.seeding import seed_everything
 
 T, NAN = torch.zeros, float("nan")
 ENV = pg.make_env("Pendulum-v1")
@@ -108,7 +109,7 @@ CASES = [
     ("path", lambda: pg.save_video("no/such/folder/a.mp4", [FRAME])),
     ("path", lambda: pg.save_video("a.txt", [FRAME])),
     ("objects", lambda: pg.show_source(3)),
-    ("seed", lambda: pg.seed_everything(True)),
+    ("seed", lambda: seed_everything(True)),
     ("train", lambda: study(train="train")),
     ("configs", lambda: study(configs={})),
     ("seeds", lambda: study(seeds=3)),

@@ -177,8 +177,10 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_weights(kind):
             sound(batch)[0] * torch.nan, {"this_loss": torch.tensor(torch.nan)},
         )  # fmt: skip
         before = [p.clone() for p in each.network.parameters()]
-        with pytest.raises(FloatingPointError, match=r"^step [6-8]\d: this_loss is nan"):
-            agent.train(30, 0)
+        # A team learns when its rollout is whole, the others at once.
+        late, steps = (r"[6-8]\d", 30) if kind in ON_POLICY else (r"6\d", 10)
+        with pytest.raises(FloatingPointError, match=rf"^step {late}: this_loss is nan"):
+            agent.train(steps, 0)
         assert all(
             torch.equal(p, q) for p, q in zip(before, each.network.parameters(), strict=True)
         )

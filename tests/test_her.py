@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from pgcourse import HindsightBuffer, Normalizer
+from pgcourse import Normalizer
+from pgcourse.parts.hindsight import HindsightBuffer
 
 
 def reward_fn(achieved, goal):

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from pgcourse import HERAgent, clip_target, make_env, record_demos, register_bit_flip, successes
+from pgcourse import HERAgent, make_env, record_demos, register_bit_flip, successes
 from pgcourse.agents.her import whole_episodes
+from pgcourse.parts.equations import clip_target
 from pgcourse.tasks.bits import BitFlip
 from pgcourse.tasks.envs import split_obs
 from tests.kinds import bit_demo

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgcourse import seed_everything
+from pgcourse.parts.seeding import seed_everything
 
 
 def draws():

@@ -16,6 +16,9 @@ import torch
 from distributed import LocalCluster
 from joblib import parallel_config
 
+from pgcourse.runs.evaluation import play
+from pgcourse.studies import chapter_04
+from pgcourse.studies.chapter_04 import long_episodes, promised_and_came
 from pgcourse.studies.evidence import (
     FOLDER,
     TOLERANCE,
@@ -26,6 +29,7 @@ from pgcourse.studies.evidence import (
     load_networks,
     study,
 )
+from pgcourse.tasks.pendulum import interpolate, policy_values
 from tests.kinds import make
 
 ROOT = FOLDER.parents[1]
@@ -51,8 +55,7 @@ def test_the_rows_are_complete_and_sorted_and_agree_with_themselves(name):
     assert found.head["command"] == f"make study NAME={name}"
     assert {"torch", "numpy", "gymnasium"} == set(found.head["versions"])
     for row in found.rows.values():
-        assert row["beginning"]
-        assert len(row["steps"]) == len(row["curve"])
+        assert row["beginning"] and len(row["steps"]) == len(row["curve"])
         if "panel" not in row:  # else the curve is of other starts
             assert row["curve"][-1] == pytest.approx(np.mean(row["final"]), abs=0.01)
     for kept in getattr(study(name), "KEPT", {}).values():
@@ -209,3 +212,32 @@ def arm_table():
         for end, final in sorted(ends.items()):
             each = " ".join(f"{np.mean(met):.2f}" for met in final)
             yield f"| {arm} | {end} | {each} | {np.mean(final):.3f} |"
+
+
+def test_what_a_critic_promised_is_held_against_what_came():
+    obs, action = np.zeros((4, 3)), np.zeros((3, 1))
+    critic = lambda obs, action: 10.0 + obs[:, 0] + action[:, 0]  # noqa: E731
+    episode = obs, action, np.array([1.0, 2.0, 4.0])  # it fell
+    promised, came = promised_and_came(critic, episode, 0.5)
+    assert promised.tolist() == [10.0] * 3 and came.tolist() == [3.0, 4.0, 4.0]
+    # A bonus counts for the steps that follow: 2 + (4 + 8) / 2, and 1 + (8 + 2) / 2.
+    assert promised_and_came(critic, episode, 0.5, np.array([9.0, 2.0, 8.0]))[1].tolist() == [
+        6.0, 8.0, 4.0,
+    ]  # fmt: skip
+    whole = np.zeros((901, 3)), np.zeros((900, 1)), np.ones(900)  # the time limit came
+    assert len(promised_and_came(critic, whole, 0.5)[0]) == 200
+    assert len(promised_and_came(critic, [x[:-1] for x in whole], 0.5)[0]) == 899
+
+
+def test_what_came_is_what_the_grid_of_the_pendulum_says():
+    agent = chapter_04.make("pendulum: TD3", 0)
+    load_networks(agent, "04_td3")
+    values = policy_values(agent, 0.99, 201, 201)
+    _, came = chapter_04.promises(agent, "pendulum")
+    starts = chapter_04.TASKS["pendulum"][3][:10]
+    paths = [play(agent, long_episodes("Pendulum-v1"), seed)[0][:200] for seed in starts]
+    cos, sin, velocity = torch.from_numpy(np.concatenate(paths)).float().T
+    angle = torch.atan2(sin, cos)
+    found = interpolate(values, angle[:, None], velocity[:, None]).ravel().numpy()
+    assert len(came) == 2_000
+    assert abs(np.median(found - came)) < 1.0 and np.mean(np.abs(found - came) < 10) > 0.9

@@ -3,11 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from torch import Tensor
-
 from pgcourse import checks
 from pgcourse.agents.on_policy import OnPolicyAgent
-from pgcourse.parts.returns import policy_gradient_loss
 from pgcourse.parts.rollout import Lesson
 
 
@@ -25,12 +22,6 @@ class A2CAgent(OnPolicyAgent):
     def __init__(self, env: Any, *args: Any, critic_steps: int = 5, **options: Any):
         self.critic_steps = checks.integer("critic_steps", critic_steps)
         super().__init__(env, *args, **options)
-
-    def actor_objective(self, lesson: Lesson) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss whose gradient is minus the policy's, and it to record."""
-        log_density = self.log_density(lesson.obs, lesson.action)
-        loss = policy_gradient_loss(log_density, lesson.advantage)
-        return loss, {"actor_loss": loss}
 
     def update(self, lesson: Lesson) -> Iterator[dict[str, float]]:
         """Step the policy, then the value; the advantages are those from before."""

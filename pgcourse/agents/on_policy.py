@@ -13,7 +13,7 @@ from pgcourse.agents.agent import Agent
 from pgcourse.agents.off_policy import Learner, moments, restore_moments, start_adam
 from pgcourse.parts.gaussian import GaussianPolicy
 from pgcourse.parts.networks import Value
-from pgcourse.parts.returns import gae, gaussian_log_density, normalized
+from pgcourse.parts.returns import gae, gaussian_log_density, normalized, policy_gradient_loss
 from pgcourse.parts.rollout import Lesson, Rollout, Steps
 from pgcourse.parts.seeding import seeded_weights
 from pgcourse.tasks.envs import make_env
@@ -24,7 +24,7 @@ class OnPolicyAgent(Agent):
     """An agent with several environments, whose rollouts are learned from once and dropped.
 
     Its state holds the rollout and the episodes under way, so it can be saved after any step. A
-    subclass has `actor_objective` and `update`; `train` counts the steps of all environments
+    subclass has `update`; `train` counts the steps of all environments
     and stops after the first step of all that reaches `num_frames`.
 
     Args:
@@ -95,6 +95,7 @@ class OnPolicyAgent(Agent):
             "actor": self.learner(self.actor, self.actor_lr, self.actor_objective),
             "critic": self.learner(self.critic, self.critic_lr, self.critic_objective),
         }
+        self.followers: dict = {}  # nothing is a slow copy
 
     def learner(self, network: nn.Module, lr: float, objective: Callable) -> Learner:
         """Return a learner with an Adam of its own."""
@@ -103,8 +104,10 @@ class OnPolicyAgent(Agent):
         return Learner(network, optimizer, objective)
 
     def actor_objective(self, lesson: Lesson) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the actor's loss, and the numbers to record."""
-        raise NotImplementedError
+        """Return the loss whose gradient is minus the policy's, and it to record."""
+        log_density = self.log_density(lesson.obs, lesson.action)
+        loss = policy_gradient_loss(log_density, lesson.advantage)
+        return loss, {"actor_loss": loss}
 
     def critic_objective(self, lesson: Lesson) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the mean squared distance of values from their targets, and it to record."""

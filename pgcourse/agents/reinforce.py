@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pgcourse import checks
 from pgcourse.agents.on_policy import OnPolicyAgent
-from pgcourse.parts.returns import discounted_returns, policy_gradient_loss
+from pgcourse.parts.returns import discounted_returns
 from pgcourse.parts.rollout import Lesson, Steps
 
 
@@ -41,12 +41,6 @@ class ReinforceAgent(OnPolicyAgent):
         rows = (later, steps.terminated, steps.truncated)
         returns = discounted_returns(self.reward_scale * steps.reward, *rows, self.gamma)
         return returns - (self.critic(steps.obs) if self.baseline else zeros), returns
-
-    def actor_objective(self, lesson: Lesson) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss whose gradient is minus the policy's, and it to record."""
-        log_density = self.log_density(lesson.obs, lesson.action)
-        loss = policy_gradient_loss(log_density, lesson.advantage)
-        return loss, {"actor_loss": loss}
 
     def update(self, lesson: Lesson) -> Iterator[dict[str, float]]:
         """Step the policy, then the baseline."""

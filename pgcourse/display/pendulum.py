@@ -51,14 +51,14 @@ def state_axes(ax: Axes, columns: int = 1) -> None:
 def flat_map(
     ax: Axes, grid: np.ndarray, levels: np.ndarray, cmap: str | Colormap, high: float = MAX_SPEED
 ):
-    """Fill axes with a grid in flat colours, one for each pair of levels; return the contours."""
-    low_end, high_end = grid.min() < levels[0] - 1e-6, grid.max() > levels[-1] + 1e-6
-    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[low_end, high_end]
-    norm = BoundaryNorm(levels, 256, extend=extend)
+    """Fill axes with a grid in flat colours, one for each pair of levels; return the contours.
+
+    The first and the last colour hold what is beyond their levels.
+    """
+    norm = BoundaryNorm(levels, 256)
     x, y = np.linspace(-180, 180, len(grid)), np.linspace(-high, high, grid.shape[1])
-    if extend == "neither":
-        grid = grid.clip(levels[0], levels[-1] - 1e-9)
-    return ax.contourf(x, y, grid.T, levels=levels, cmap=cmap, norm=norm, extend=extend)
+    grid = grid.clip(levels[0], levels[-1] - 1e-9)
+    return ax.contourf(x, y, grid.T, levels=levels, cmap=cmap, norm=norm)
 
 
 def tidy(value: float, how: Callable[[float], int] = round) -> float:
@@ -147,8 +147,6 @@ def draw_maps(
     bounds, ticks = map_levels(list(panels.values()), kind)
     if levels is not None:
         bounds, ticks = np.asarray(levels, dtype=float), list(levels)
-        # Else a panel that goes beyond would have other colours for the same values.
-        panels = {title: grid.clip(bounds[0], bounds[-1]) for title, grid in panels.items()}
     fig, axes = layout(len(panels))
     for ax, (title, grid) in zip(axes, panels.items(), strict=True):
         filled = flat_map(ax, grid, bounds, "cividis" if kind == "value" else TORQUE)

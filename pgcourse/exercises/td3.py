@@ -128,10 +128,11 @@ def check_smoothed(answer: Callable) -> None:
     expect(close(found, wanted), f"It should be {wanted.tolist()}; yours is {found.tolist()}.")
     rng = fresh()
     for n, dim, sigma, clip in (
-        (1, 1, 0.1, 0.3),
+        (9, 1, 0.1, 0.3),
         (30, 1, 0.0, 0.5),
         (9, 4, 1.0, 0.25),
         (50, 2, 0.6, 2.0),
+        (1, 3, 0.6, 2.0),
     ):
         action = torch.from_numpy(rng.uniform(-1, 1, (n, dim))).float()
         noise = torch.from_numpy(rng.normal(size=(n, dim))).float()

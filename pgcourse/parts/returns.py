@@ -28,11 +28,7 @@ def discounted_returns(
     """
     goes_on = (1.0 - terminated) * (1.0 - truncated)
     bootstrap = reward + gamma * (1.0 - terminated) * (1.0 - goes_on) * next_value
-    later, found = next_value[-1] if len(reward) else None, []
-    for now, on in zip(reversed(bootstrap), reversed(goes_on), strict=True):
-        later = now + gamma * on * later
-        found.append(later)
-    return torch.stack(found[::-1]) if found else reward.clone()
+    return backwards(bootstrap, gamma * goes_on, next_value[-1:])
 
 
 @arguments(**ROWS, value="T N", gamma=FROM_0_TO_1, lam=FROM_0_TO_1)
@@ -52,11 +48,15 @@ def gae(
     """
     delta = reward + gamma * (1.0 - terminated) * next_value - value
     weight = gamma * lam * (1.0 - terminated) * (1.0 - truncated)
-    later, found = torch.zeros_like(reward[0]) if len(reward) else None, []
-    for now, share in zip(reversed(delta), reversed(weight), strict=True):
-        later = now + share * later
-        found.append(later)
-    return torch.stack(found[::-1]) if found else reward.clone()
+    return backwards(delta, weight, torch.zeros_like(delta[-1:]))
+
+
+def backwards(now: Tensor, weight: Tensor, last: Tensor) -> Tensor:
+    """Return x = now + weight · x', (T, N), from the last row on, which `last` follows, (1, N)."""
+    found = list(last)
+    for row, share in zip(reversed(now), reversed(weight), strict=True):
+        found.append(row + share * found[-1])
+    return torch.stack(found[:0:-1]) if len(now) else now.clone()
 
 
 @arguments(advantage="B")

@@ -80,19 +80,37 @@ def promises(agent: DDPGAgent | TD3Agent, task: str) -> list[np.ndarray]:
     In ten episodes without noise, in states that LONG steps or an end follow: (rows,) both.
     """
     env, *_, starts, _ = TASKS[task]
-    values, returns = [], []
+    critic, found = first_critic(agent), []
     for seed in starts[:10]:
-        obs, action, reward = play(agent, long_episodes(env), seed)
-        left = np.zeros(len(reward) + 1)
-        for k in range(len(reward))[::-1]:
-            left[k] = reward[k] + agent.gamma * left[k + 1]
-        ended = len(reward) < LONG + 200  # it fell
-        rows = slice(0, len(reward) if ended else 200)
-        with torch.no_grad():
-            batch = (torch.from_numpy(x[rows]).float() for x in (obs, action))
-            values += first_critic(agent)(*batch).tolist()
-        returns += left[:-1][rows].tolist()
-    return [np.array(values), np.array(returns)]
+        episode = play(agent, long_episodes(env), seed)
+        found.append(promised_and_came(critic, episode, agent.gamma))
+    return [np.concatenate(rows) for rows in zip(*found, strict=True)]
+
+
+def promised_and_came(
+    critic: torch.nn.Module, episode: tuple, gamma: float, bonus: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a critic's values of an episode's steps, and what came of each.
+
+    Args:
+        episode: obs, action and reward, as `play` returns them.
+        bonus: what a step is worth beside its reward once it follows, (T,).
+
+    Returns:
+        (rows,) both, of the steps that LONG others or an end follow.
+    """
+    obs, action, reward = episode
+    later, came = 0.0, np.empty(len(reward))
+    extra = np.broadcast_to(bonus, came.shape)
+    for k in range(len(reward))[::-1]:
+        came[k] = reward[k] + gamma * later
+        later = came[k] + extra[k]
+    fell = len(reward) < LONG + 200
+    rows = slice(0, len(reward) if fell else 200)
+    with torch.no_grad():
+        batch = (torch.from_numpy(x[rows]).float() for x in (obs, action))
+        promised = critic(*batch)
+    return promised.numpy(), came[rows]
 
 
 def map_of_errors(agent: DDPGAgent | TD3Agent, side: int = 91) -> np.ndarray:
@@ -133,6 +151,5 @@ def train(arm: str, seed: int) -> dict[str, Any]:
     if task == "pendulum":
         row["map"] = map_of_errors(agent)[::3, ::3].round().astype(int).tolist()
     if (arm, seed) in KEPT:
-        critic = "critic" if isinstance(agent, DDPGAgent) else "critics"
-        row["networks"] = networks_of(agent, "actor", critic)
+        row["networks"] = networks_of(agent, "actor", "critics")
     return row

@@ -15,7 +15,7 @@ from pgcourse.agents.sac import SACAgent
 from pgcourse.agents.td3 import TD3Agent
 from pgcourse.parts.gaussian import squashed_gaussian
 from pgcourse.runs.evaluation import evaluate, play
-from pgcourse.studies.chapter_04 import LONG, TASKS, long_episodes
+from pgcourse.studies.chapter_04 import TASKS, long_episodes, promised_and_came
 from pgcourse.studies.evidence import networks_of, trained
 
 
@@ -45,7 +45,10 @@ class Held(SACAgent):
 
 
 class Drawn:
-    """Plays what an agent draws, and notes how surprising that was: −log π of each action."""
+    """Plays what an agent draws, and notes how surprising that was: −log π of each action.
+
+    It is the true density's, even where the agent learns from another.
+    """
 
     def __init__(self, agent: SACAgent, seed: int):
         self.agent, self.rng = agent, np.random.default_rng(seed)
@@ -103,22 +106,17 @@ def promises(agent: SACAgent, task: str) -> tuple[np.ndarray, np.ndarray, float]
     In ten drawn episodes, in states that LONG steps or an end follow: (rows,) both.
     """
     env, *_, starts, _ = TASKS[task]
-    alpha, values, returns, entropy = agent.temperature().item(), [], [], []
+    alpha, found, entropy = agent.temperature().item(), [], []
     for seed in starts[:10]:
         player = Drawn(agent, seed)
-        obs, action, reward = play(player, long_episodes(env), seed)
-        surprise = np.append(np.concatenate(player.surprise), 0.0)
-        left = np.zeros(len(reward) + 1)
-        for k in range(len(reward))[::-1]:  # what follows is paid for being unpredictable, too
-            left[k] = reward[k] + agent.gamma * (left[k + 1] + alpha * surprise[k + 1])
-        ended = len(reward) < LONG + 200
-        rows = slice(0, len(reward) if ended else 200)
-        with torch.no_grad():
-            batch = (torch.from_numpy(x[rows]).float() for x in (obs, action))
-            values += agent.critics[0](*batch).tolist()
-        returns += left[:-1][rows].tolist()
-        entropy += surprise[:-1][rows].tolist()
-    return np.array(values), np.array(returns), float(np.mean(entropy))
+        episode = play(player, long_episodes(env), seed)
+        surprise = np.concatenate(player.surprise)
+        # What follows is paid for being unpredictable, too.
+        pair = promised_and_came(agent.critics[0], episode, agent.gamma, alpha * surprise)
+        found.append(pair)
+        entropy.append(surprise[: len(pair[0])])
+    promised, came = (np.concatenate(rows) for rows in zip(*found, strict=True))
+    return promised, came, float(np.concatenate(entropy).mean())
 
 
 def milliseconds(env: str, rounds: int = 5, steps: int = 640) -> dict[str, float]:

@@ -57,8 +57,7 @@ def fingerprint(agent, steps: int) -> dict[str, dict[str, float]]:
         start, and the sum of three exploring actions, which alone tells one noise from another.
     """
     networks = {name: each.network for name, each in agent.learners.items()}
-    slow = getattr(agent, "followers", {})  # agents of rollouts have none
-    networks |= {f"slow {name}": each.slow for name, each in slow.items()}
+    networks |= {f"slow {name}": each.slow for name, each in agent.followers.items()}
     first, found = {name: flat(network) for name, network in networks.items()}, {}
     for count in UPDATES:
         if hasattr(agent, "pretrain"):  # updates before the first step

@@ -16,6 +16,7 @@ from pgcourse import Actor, BCAgent, actor_loss, bc_loss, q_filter
 from pgcourse.exercises import bc
 from pgcourse.tools.chapters import HEADING
 from pgcourse.tools.exercises import SOLUTIONS
+from tests.exercises.answers import judged
 
 HELD_OUT = [0.52, 0.40, 0.34, 0.36, 0.33, 0.35, 0.33, 0.37, 0.36, 0.38, 0.32, 0.40]
 RATES = {"A": [0.05, 0.1, 0.3, 0.6, 0.8], "B": [0.05, 0.1, 0.15, 0.2, 0.1]}
@@ -1467,22 +1468,7 @@ for kind, hint in [
     wrong(bc.check_demo_resets, hint)(kind)
 
 
-@pytest.mark.parametrize(
-    ("check", "answers"),
-    [pytest.param(c, a, id=f"{c.__name__[6:]}-{name}") for c, a, name in RIGHT],
-)
-def test_right_answers_are_accepted(check, answers, capsys):
-    check(*answers)
-    assert capsys.readouterr().out.startswith("Right.")
-
-
-@pytest.mark.parametrize(
-    ("check", "answers", "hint"),
-    [pytest.param(c, a, hint, id=f"{c.__name__[6:]}-{name}") for c, a, hint, name in WRONG],
-)
-def test_wrong_answers_get_the_hint_that_fits(check, answers, hint):
-    with pytest.raises(AssertionError, match=hint):
-        check(*answers)
+test_right_answers_are_accepted, test_wrong_answers_get_the_hint_that_fits = judged(RIGHT, WRONG)
 
 
 def test_each_check_has_three_right_and_three_wrong_answers():

@@ -1,10 +1,8 @@
 """Chapter 05's checks: right answers are accepted, wrong ones get the hint that fits."""
 
-import json
 import math
 
 import numpy as np
-import pytest
 import torch
 from torch.distributions import Normal
 from torch.distributions.transforms import TanhTransform
@@ -14,7 +12,7 @@ from pgcourse import critic_loss, soft_update, td_target
 from pgcourse.exercises import sac
 from pgcourse.parts.equations import twin_minimum
 from pgcourse.parts.gaussian import soft_value, squashed_gaussian, temperature_loss
-from pgcourse.tools.exercises import SOLUTIONS
+from tests.exercises.answers import counted, judged
 
 RIGHT, WRONG = [], []  # (check, the arguments, name), (check, the arguments, a hint, name)
 
@@ -577,28 +575,8 @@ for name, answer, hint in [
     WRONG.append((sac.check_sac_update, (answer,), hint, name))
 
 
-@pytest.mark.parametrize(
-    ("check", "answers"),
-    [pytest.param(c, a, id=f"{c.__name__[6:]}-{name}") for c, a, name in RIGHT],
-)
-def test_right_answers_are_accepted(check, answers, capsys):
-    check(*answers)
-    assert capsys.readouterr().out.startswith("Right. ")
-
-
-@pytest.mark.parametrize(
-    ("check", "answers", "hint"),
-    [pytest.param(c, a, hint, id=f"{c.__name__[6:]}-{name}") for c, a, hint, name in WRONG],
-)
-def test_wrong_answers_get_the_hint_that_fits(check, answers, hint):
-    with pytest.raises(AssertionError, match=hint):
-        check(*answers)
+test_right_answers_are_accepted, test_wrong_answers_get_the_hint_that_fits = judged(RIGHT, WRONG)
 
 
 def test_every_check_has_three_right_and_ten_wrong_answers():
-    cells = json.loads((SOLUTIONS / "05_sac.ipynb").read_text(encoding="utf-8"))["cells"]
-    called = ["".join(c["source"]) for c in cells if c["id"].endswith("-check")]
-    names = {text.removeprefix("exercise.").partition("(")[0] for text in called}
-    for table, least in ((RIGHT, 3), (WRONG, 10)):
-        counts = {name: sum(row[0].__name__ == name for row in table) for name in names}
-        assert min(counts.values()) >= least, counts
+    counted("05_sac", RIGHT, WRONG)
