@@ -6,6 +6,7 @@ as a ratio. Results go to build/bench.md, build/bench.json and build/bench.png.
 """
 
 import argparse
+import copy
 import importlib.metadata
 import json
 import os
@@ -211,11 +212,12 @@ def measure_agents(rounds=5, steps=1_000):
             actor_lr=LEARNING_RATE, seed=0,
         )  # fmt: skip
         other = getattr(stable_baselines3, name)(
-            "MlpPolicy", "Pendulum-v1", learning_rate=LEARNING_RATE, seed=0, **EQUAL,
+            "MlpPolicy", "Pendulum-v1", learning_rate=LEARNING_RATE, seed=0, **copy.deepcopy(EQUAL),
         )  # fmt: skip
         third = getattr(sbx, name)(
             "MlpPolicy", "Pendulum-v1", learning_rate=LEARNING_RATE,
-            qf_learning_rate=LEARNING_RATE, seed=0, **EQUAL,
+            qf_learning_rate=LEARNING_RATE, seed=0,
+            **copy.deepcopy(EQUAL),  # SBX writes into policy_kwargs
         )  # fmt: skip
         ways = {
             "ours": lambda n, agent=mine: agent.train(n, 0),
