@@ -15,7 +15,7 @@ ROWS = {name: "T N" for name in ("reward", "next_value", "terminated", "truncate
 def discounted_returns(
     reward: Tensor, next_value: Tensor, terminated: Tensor, truncated: Tensor, gamma: float
 ) -> Tensor:
-    """Return what is still to come, G = r + γ G', (T, N) (Sutton et al. 2000, section 1).
+    """Return what is still to come, 01 Eq. 6: G = r + γ G', (T, N).
 
     Where an episode ends, and at the last row, V(s') stands for G'; after a true end it is 0.
 
@@ -36,7 +36,7 @@ def gae(
     reward: Tensor, next_value: Tensor, terminated: Tensor, truncated: Tensor, value: Tensor,
     gamma: float, lam: float,
 ) -> Tensor:  # fmt: skip
-    """Return generalised advantages, A = δ + γ λ A', (T, N) (Schulman et al. 2015, Eq. 16).
+    """Return generalised advantages, 01 Eqs. 9 and 10: A = δ + γ λ A', (T, N).
 
     δ is r + γ V(s') − V(s), without V(s') where the episode truly ended. A' counts while the
     episode goes on: neither a true end nor a time limit is stepped over.
@@ -61,14 +61,14 @@ def backwards(now: Tensor, weight: Tensor, last: Tensor) -> Tensor:
 
 @arguments(advantage="B")
 def normalized(advantage: Tensor) -> Tensor:
-    """Return advantages with mean 0 and deviation 1 (Andrychowicz et al. 2021, section 3.3)."""
+    """Return advantages with mean 0 and deviation 1, 01 Eq. 12."""
     centered = advantage - advantage.mean()
     return centered / (centered.std(correction=0) + 1e-8)
 
 
 @arguments(action="B A", mean="B A", log_std="A")
 def gaussian_log_density(action: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
-    """Return log π(a|s), (B,), of a Gaussian policy (Williams 1992, section 6).
+    """Return log π(a|s), (B,), of a Gaussian policy, 01 Eq. 2.
 
     Args:
         action: as it was drawn, not as the environment clips it.
@@ -80,7 +80,7 @@ def gaussian_log_density(action: Tensor, mean: Tensor, log_std: Tensor) -> Tenso
 
 @arguments(log_density="B", advantage="B")
 def policy_gradient_loss(log_density: Tensor, advantage: Tensor) -> Tensor:
-    """Return −mean(log π · A), whose gradient is minus the policy's (Sutton et al. 2000, Eq. 2).
+    """Return −mean(log π · A), whose gradient is minus the policy's, 01 Eq. 8.
 
     Args:
         log_density: of the actions taken, differentiable.
