@@ -152,8 +152,8 @@ def test_no_more_than_three_panels_stand_in_a_row_and_no_identifier_is_shown():
         assert (len(fig.axes), grid.get_geometry()) == (n + 1, shape)
         assert fig.get_size_inches().tolist() == [7.2, 3.0 if shape[0] == 1 else 4.5]
         assert not any("_" in ax.get_title(loc="left") for ax in fig.axes)
-    assert [words(name) for name in ("q_term", "bc_term", "pass_rate", "entropy")] == [
-        "Q term", "Cloning term", "Pass rate", "Entropy",
+    assert [words(name) for name in ("q_term", "bc_term", "pass_rate", "entropy", "kl")] == [
+        "Q term", "Cloning term", "Pass rate", "Entropy", "KL",
     ]  # fmt: skip
 
 

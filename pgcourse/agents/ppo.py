@@ -21,7 +21,7 @@ class PPOAgent(OnPolicyAgent):
         env, envs, steps, options: as for `OnPolicyAgent`.
         epochs: how often each rollout is gone through.
         batch_size: steps in a minibatch; the last one of an epoch may be smaller.
-        clip: ε of the objective: beyond a ratio of 1 ± ε nothing more is to be gained.
+        clip: beyond a ratio of 1 ± this nothing more is to be gained.
 
     Raises:
         TypeError, ValueError: an argument cannot work.

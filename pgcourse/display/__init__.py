@@ -19,6 +19,9 @@ from pgcourse.display.networks import draw_networks as draw_networks
 from pgcourse.display.pendulum import draw_maps as draw_maps
 from pgcourse.display.pendulum import draw_ridge as draw_ridge
 from pgcourse.display.plots import plot_history, show_figure
+from pgcourse.display.proximal import draw_clip as draw_clip
+from pgcourse.display.proximal import draw_moves as draw_moves
+from pgcourse.display.proximal import draw_proximal as draw_proximal
 from pgcourse.display.returns import draw_errors as draw_errors
 from pgcourse.display.returns import draw_estimates as draw_estimates
 from pgcourse.display.returns import draw_learning as draw_learning

@@ -109,7 +109,8 @@ def thousands(axis: Axis) -> None:
 
 def words(name: str) -> str:
     """Return a loss's name as words: critic_loss is "Critic's loss", q_term "Q term"."""
-    first, *rest = ["cloning" if word == "bc" else word for word in name.split("_")]
+    spelt = {"bc": "cloning", "kl": "KL"}
+    first, *rest = [spelt.get(word, word) for word in name.split("_")]
     first = first[:1].upper() + first[1:]
     return f"{first}'s loss" if rest == ["loss"] else " ".join([first, *rest])
 

@@ -93,13 +93,13 @@ def policy_gradient_loss(log_density: Tensor, advantage: Tensor) -> Tensor:
 def clipped_objective(
     log_density: Tensor, old_log_density: Tensor, advantage: Tensor, clip: float
 ) -> Tensor:
-    """Return min(ρ A, clip(ρ, 1 − ε, 1 + ε) A), (B,) (Schulman et al. 2017, Eq. 7).
+    """Return min(ρ A, clip(ρ, 1 − c, 1 + c) A), (B,), 02 Eqs. 1 and 3.
 
     Args:
         log_density: of the actions taken, under the policy that learns.
         old_log_density: under the one that drew them; ρ is the ratio of the two densities.
         advantage: A; neither it nor the old density carries a gradient.
-        clip: ε.
+        clip: c, how far ρ may go from 1 with a gain.
     """
     advantage = advantage.detach()
     ratio = (log_density - old_log_density.detach()).exp()
@@ -108,7 +108,7 @@ def clipped_objective(
 
 @arguments(log_density="B", old_log_density="B")
 def kl_estimate(log_density: Tensor, old_log_density: Tensor) -> Tensor:
-    """Return the mean of ρ − 1 − log ρ, (): KL(old, new) from old draws, never negative.
+    """Return the mean of ρ − 1 − log ρ, (), 02 Eq. 5: KL(old, new) from old draws.
 
     Args:
         log_density, old_log_density: as for `clipped_objective`.
