@@ -9,6 +9,7 @@ from pgcourse import (
     A2CAgent,
     BCAgent,
     DDPGAgent,
+    DDPGfDAgent,
     HERAgent,
     PPOAgent,
     ReinforceAgent,
@@ -52,6 +53,10 @@ KINDS = {
     "BC": (
         BCAgent, short_pendulum,
         {"memory_size": 250, "batch_size": 8, "demo_batch_size": 4, "demo": pendulum_demo()},
+    ),
+    "DDPGfD": (
+        DDPGfDAgent, short_pendulum,
+        {"memory_size": 250, "batch_size": 8, "demo": pendulum_demo(), "n": 3, "pretrain": 0},
     ),
     "HER": (
         HERAgent, register_bit_flip(BITS),

@@ -29,8 +29,11 @@ TESTS = [
     "evaluation",
     "seeding",
     "goals",
+    "corridor",
     "clone",
     "her",
+    "prioritized",
+    "ddpgfd",
     "td3",
     "sac",
     "on_policy",
@@ -110,6 +113,109 @@ MUTANTS = {
     ),
     "pretraining is filtered": Mutant(
         "agents/bc", "BCAgent.learn_from_demos", "(self.q_filter, False)", "(self.q_filter,) * 2",
+    ),
+    "prioritised: old rows of the demonstrations are overwritten": Mutant(
+        "parts/prioritized", "PrioritizedBuffer.keep", "self.permanent = more", None,
+    ),
+    "prioritised: the seam between demonstrations is not seen": Mutant(
+        "parts/prioritized", "PrioritizedBuffer.keep", "self.cut()", None,
+    ),
+    "prioritised: windows reach over the newest row": Mutant(
+        "parts/prioritized", "PrioritizedBuffer.n_step",
+        "self.last[window] | (window == self.row_of(self.stored - 1))", "self.last[window]",
+    ),
+    "prioritised: windows wrap around to the demonstrations": Mutant(
+        "parts/prioritized", "PrioritizedBuffer.n_step",
+        "self.row_of(self.permanent + window[over] - self.size)", "window[over] % self.size",
+    ),
+    "prioritised: gamma to the n for shorter rows, too": Mutant(
+        "parts/prioritized", "PrioritizedBuffer.n_step", "self.gamma ** steps",
+        "self.gamma ** np.full(len(rows), self.n)",
+    ),
+    "prioritised: rewards are not discounted": Mutant(
+        "parts/prioritized", "PrioritizedBuffer.n_step",
+        "inside * self.gamma ** np.arange(self.n)", "inside",
+    ),
+    "prioritised: a new row keeps the last one's end": Mutant(
+        "parts/prioritized", "PrioritizedBuffer._write", "self.last[at] = row[-1]",
+        "self.last[at] |= row[-1]",
+    ),
+    "prioritised: a new row gets priority 1": Mutant(
+        "parts/prioritized", "PrioritizedBuffer._write",
+        "self.share[:len(self)].max() if self.stored else 1.0", "1.0",
+    ),
+    "prioritised: alpha left out": Mutant(
+        "parts/prioritized", "PrioritizedBuffer.update_priorities",
+        "priority.astype(np.float64) ** self.alpha", "priority",
+    ),
+    "prioritised: the first row of the ring is a demonstration": Mutant(
+        "parts/prioritized", "PrioritizedBuffer.sample_batch", "rows < self.permanent",
+        "rows <= self.permanent",
+    ),
+    "prioritised: weights turned round": Mutant(
+        "parts/prioritized", "importance_weights", "ratio ** -beta", "ratio ** beta",
+    ),
+    "prioritised: the error's sign counts": Mutant(
+        "parts/prioritized", "priority", "td_error ** 2", "td_error",
+    ),
+    "prioritised: every row gets the demonstrations' bonus": Mutant(
+        "parts/prioritized", "priority", "epsilon_demo * demo", "epsilon_demo",
+    ),
+    "prioritised: bootstrap behind a true end": Mutant(
+        "parts/prioritized", "n_step_target",
+        "n_reward + n_discount * (1.0 - n_terminated) * next_q", "n_reward + n_discount * next_q",
+    ),
+    "prioritised: the loss is not weighted": Mutant(
+        "parts/prioritized", "weighted_critic_loss", "weight * (q - target) ** 2",
+        "(q - target) ** 2",
+    ),
+    "biases escape L2": Mutant(
+        "parts/equations", "l2_penalty", "network.parameters()",
+        "(each for each in network.parameters() if each.ndim > 1)",
+    ),
+    "DDPGfD: windows reach into the next episode": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.reset", "self.memory.cut()", None,
+    ),
+    "DDPGfD: priorities stay what they were": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.update_model",
+        "self.memory.update_priorities(self.priorities(batch))", None,
+    ),
+    "DDPGfD: priorities of the error before rewards": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.priorities", "q - self.target(batch)", "q",
+    ),
+    "DDPGfD: the value itself instead of its slope": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.priorities",
+        "slope, batch.demo, self.slope_weight, self.epsilon, self.epsilon_demo",
+        "q.detach()[:, None], batch.demo, self.slope_weight, self.epsilon, self.epsilon_demo",
+    ),
+    "DDPGfD: the n-step target looks one step ahead": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.critic_objective",
+        "self.critic_target(batch.n_next_obs, self.actor_target(batch.n_next_obs))",
+        "self.critic_target(batch.next_obs, self.actor_target(batch.next_obs))",
+    ),
+    "DDPGfD: lambda1 left out": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.critic_objective", "self.n_weight * many", "many",
+    ),
+    "DDPGfD: the critic without L2": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.critic_objective",
+        "one + self.n_weight * many + self.l2 * l2_penalty(self.critic)",
+        "one + self.n_weight * many",
+    ),
+    "DDPGfD: the actor is not weighted": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.actor_objective", "batch.weight * q", "q",
+    ),
+    "DDPGfD: L2 of the wrong network": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.actor_objective", "l2_penalty(self.actor)",
+        "l2_penalty(self.critic)",
+    ),
+    "DDPGfD: pretraining goes on": Mutant(
+        "agents/ddpgfd", "DDPGfDAgent.learn_from_demos",
+        "self.total_steps == 0 and self.updates < updates", "self.updates < updates",
+    ),
+    "one update a step, whatever is asked": Mutant(
+        "agents/off_policy", "OffPolicyAgent.learn",
+        "self.updates_per_step * (len(self.memory) >= self.batch_size)",
+        "1 * (len(self.memory) >= self.batch_size)",
     ),
     # The parts
     "goals from the step's own start": Mutant(

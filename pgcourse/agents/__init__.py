@@ -3,6 +3,7 @@
 from pgcourse.agents.a2c import A2CAgent
 from pgcourse.agents.bc import BCAgent
 from pgcourse.agents.ddpg import DDPGAgent
+from pgcourse.agents.ddpgfd import DDPGfDAgent
 from pgcourse.agents.her import HERAgent
 from pgcourse.agents.ppo import PPOAgent
 from pgcourse.agents.reinforce import ReinforceAgent
@@ -13,6 +14,7 @@ __all__ = [
     "A2CAgent",
     "BCAgent",
     "DDPGAgent",
+    "DDPGfDAgent",
     "HERAgent",
     "PPOAgent",
     "ReinforceAgent",

@@ -54,6 +54,7 @@ class OffPolicyAgent(Agent):
         actor_lr, critic_lr: learning rates.
         hidden: units of each hidden layer, in every network.
         amsgrad: AMSGrad lets Adam's steps shrink when gradients do; False is plain Adam.
+        updates_per_step: updates after each step of the environment.
         options: `initial_random_steps`, `seed` and `device`, as for `Agent`.
 
     Raises:
@@ -76,6 +77,7 @@ class OffPolicyAgent(Agent):
         critic_lr: float = 1e-3,
         hidden: Sequence[int] = (128, 128),
         amsgrad: bool = True,
+        updates_per_step: int = 1,
         **options: Any,
     ):
         super().__init__(env, **options)
@@ -85,6 +87,7 @@ class OffPolicyAgent(Agent):
         self.critic_lr = checks.real("critic_lr", critic_lr, 0.0)
         self.hidden = checks.sizes("hidden", hidden)
         self.amsgrad = checks.flag("amsgrad", amsgrad)
+        self.updates_per_step = checks.integer("updates_per_step", updates_per_step)
         self.batch_size = checks.integer("batch_size", batch_size)
         self.noise = OUNoise(
             self.act_dim, theta=ou_noise_theta, sigma=ou_noise_sigma,
@@ -143,8 +146,8 @@ class OffPolicyAgent(Agent):
         self.memory.store(self.obs, action, reward, next_obs, terminated)
 
     def learn(self) -> None:
-        """Make one update, from the first full batch on."""
-        if len(self.memory) >= self.batch_size:
+        """Make the updates of one step, from the first full batch on."""
+        for _ in range(self.updates_per_step * (len(self.memory) >= self.batch_size)):
             self.history.add_update(self.total_steps, self.update_model())
 
     def sample(self) -> Batch:

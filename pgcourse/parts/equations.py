@@ -108,3 +108,9 @@ def bc_loss(action: Tensor, demo_action: Tensor, mask: Tensor) -> Tensor:
         mask: 1.0 for the rows that count, else 0.0; or a weight of each row.
     """
     return (mask * ((action - demo_action) ** 2).sum(dim=1)).sum() / len(mask)
+
+
+@arguments(network=nn.Module)
+def l2_penalty(network: nn.Module) -> Tensor:
+    """Return the sum of all squared weights and biases, (): L2 regularisation."""
+    return sum((weight**2).sum() for weight in network.parameters())
