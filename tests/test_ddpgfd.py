@@ -25,6 +25,7 @@ def make(seed=0, **changes):
 
 def loud(agent):
     """Give the critics weights at which values differ."""
+    torch.manual_seed(0)
     for each in (agent.critic, agent.critic_target):
         for weight in each.parameters():
             torch.nn.init.normal_(weight, std=0.3)
