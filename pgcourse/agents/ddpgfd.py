@@ -23,8 +23,8 @@ class DDPGfDAgent(OffPolicyAgent):
         env, memory_size, batch_size, args, options: as for `OffPolicyAgent`.
         demo: transitions of episodes in order, as `record_demos` returns them.
         n, alpha, beta: as for `PrioritizedBuffer`; alpha and beta are the paper's, all else ours.
-        n_weight, l2: weights λ1 of the n-step loss and λ2 of `l2_penalty`.
-        slope_weight, epsilon, epsilon_demo: λ3, ε and ε_D of `priority`.
+        n_weight, l2: weights ζ1 of the n-step loss and ζ2 of `l2_penalty`.
+        slope_weight, epsilon, epsilon_demo: ζ3, p0 and pD of `priority`.
         pretrain: updates of the critic with demonstrations alone, before the first step.
 
     Raises:
@@ -85,7 +85,7 @@ class DDPGfDAgent(OffPolicyAgent):
         return td_target(batch.reward, next_q, batch.terminated, self.gamma)
 
     def critic_objective(self, batch: p.PrioritizedBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the weighted 1-step loss + λ1 · n-step loss + λ2 · L2, and what to record."""
+        """Return 1-step loss + ζ1 · n-step loss + ζ2 · L2, 06 Eq. 5, and what to record."""
         q = self.critic(batch.obs, batch.action)
         next_q = self.critic_target(batch.n_next_obs, self.actor_target(batch.n_next_obs))
         more = p.n_step_target(batch.n_reward, next_q, batch.n_terminated, batch.n_discount)
@@ -94,7 +94,7 @@ class DDPGfDAgent(OffPolicyAgent):
         return loss, {"critic_loss": loss, "n_loss": many, "demo_share": batch.demo.mean()}
 
     def actor_objective(self, batch: p.PrioritizedBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the weighted actor loss, 03 Eq. 8, + λ2 · L2, and what to record."""
+        """Return the weighted actor loss + ζ2 · L2, 06 Eq. 6, and what to record."""
         q = batch.weight * self.critic(batch.obs, self.actor(batch.obs))
         loss = actor_loss(q) + self.l2 * l2_penalty(self.actor)
         return loss, {"actor_loss": loss}

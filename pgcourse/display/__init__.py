@@ -22,6 +22,8 @@ from pgcourse.display.plots import plot_history, show_figure
 from pgcourse.display.proximal import draw_clip as draw_clip
 from pgcourse.display.proximal import draw_moves as draw_moves
 from pgcourse.display.proximal import draw_proximal as draw_proximal
+from pgcourse.display.replay import draw_corridor as draw_corridor
+from pgcourse.display.replay import draw_replay as draw_replay
 from pgcourse.display.returns import draw_errors as draw_errors
 from pgcourse.display.returns import draw_estimates as draw_estimates
 from pgcourse.display.returns import draw_learning as draw_learning

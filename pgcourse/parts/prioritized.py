@@ -33,7 +33,7 @@ class PrioritizedBatch(NamedTuple):
 class PrioritizedBuffer(ReplayBuffer):
     """A ring of transitions, in order, of which some are drawn more often than others.
 
-    Rows are drawn in proportion to priority^alpha (Schaul et al. 2016, section 3.3). An n-step row
+    Rows are drawn in proportion to priority^alpha, 06 Eq. 3. An n-step row
     is put together when it is drawn, from the rows behind it: up to the end of its episode, a time
     limit, or the newest row, so it has k steps, and k is at most n.
 
@@ -179,9 +179,9 @@ class PrioritizedBuffer(ReplayBuffer):
 def n_step_target(
     n_reward: Tensor, next_q: Tensor, n_terminated: Tensor, n_discount: Tensor
 ) -> Tensor:
-    """Return the n-step target, y = R + γ^k (1 − terminated) Q'(s', μ'(s')), without a gradient.
+    """Return the n-step target, 06 Eq. 1: R + γ^k (1 − terminated) Q', (B,), without a gradient.
 
-    Vecerik et al. 2017, section 3. The k rewards are those of the policy that acted then.
+    The k rewards are those of the policy that acted then.
 
     Args:
         n_reward: R, the sum of γ^i r_i over k steps.
@@ -198,22 +198,22 @@ def priority(
     td_error: Tensor, slope: Tensor, demo: Tensor,
     slope_weight: float, epsilon: float, epsilon_demo: float,
 ) -> Tensor:  # fmt: skip
-    """Return p = δ² + λ3 |∇a Q|² + ε + ε_D, (B,) (Vecerik et al. 2017, section 3).
+    """Return p = δ² + ζ3 |∇a Q|² + p0 + pD, (B,), 06 Eq. 2.
 
     Args:
         td_error: δ, of the 1-step target.
         slope: ∇a Q(s, a), of the stored action.
         demo: 1.0 for demonstrations, else 0.0.
-        slope_weight: λ3.
-        epsilon: ε, so that every row can be drawn.
-        epsilon_demo: ε_D, for demonstrations alone.
+        slope_weight: ζ3.
+        epsilon: p0, so that every row can be drawn.
+        epsilon_demo: pD, for demonstrations alone.
     """
     return td_error**2 + slope_weight * (slope**2).sum(dim=1) + epsilon + epsilon_demo * demo
 
 
 @arguments(ratio="B", beta=FROM_0_TO_1)
 def importance_weights(ratio: Tensor, beta: float) -> Tensor:
-    """Return w = (N P)^−β divided by the batch's largest, (B,) (Schaul et al. 2016, section 3.4).
+    """Return h = (N P)^−β divided by the batch's largest, (B,), 06 Eq. 4.
 
     Args:
         ratio: N P(i), how much likelier than under uniform sampling each row was drawn.
@@ -226,5 +226,5 @@ def importance_weights(ratio: Tensor, beta: float) -> Tensor:
 
 @arguments(q="B", target="B", weight="B")
 def weighted_critic_loss(q: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Return the mean of w (y − Q)², (), of the stored actions (Vecerik et al. 2017, section 3)."""
+    """Return the mean of h (Q − y)², (), 06 Eq. 5, for targets of one step or of several."""
     return (weight * (q - target) ** 2).mean()

@@ -36,14 +36,14 @@ def corridor_updates(
 
     One demonstration walks from state to state and gets the reward 1 at the end. Beside its 20 rows
     lie rows of elsewhere, whose values are right from the start: junk. An update draws one row in
-    proportion to p^alpha, p = δ² + ε + ε_D (Vecerik et al. 2017, section 3), sets the value of its
+    proportion to p^alpha, p = δ² + p0 + pD (06 Eqs. 2 and 3), sets the value of its
     state to the n-step target, and p with it. New rows are as likely as the likeliest: p = 1.
 
     Args:
         junk: rows beside the demonstration.
         n: the most steps of a target.
         alpha: how much priorities count; 0 is uniform sampling.
-        epsilon, epsilon_demo: ε, and ε_D of the demonstration's rows.
+        epsilon, epsilon_demo: p0, and pD of the demonstration's rows.
         stale: False lets every row have the priority that it ought to have, at each update.
         runs: how many, side by side.
         limit: no run makes more updates; one that is not over then is given as this number.
