@@ -15,6 +15,8 @@ STUB = """
 title = "A stub"
 papers = ["Nobody 2026, arXiv 2601.00001", "Somebody 2026"]
 blurb = "Nothing yet."
+result = "nothing"
+start = "For nobody."
 reading = 5
 running = 1
 core = "10 min"
@@ -60,13 +62,16 @@ def test_a_new_chapter_stands_everywhere_without_an_edit(course):
     assert chapters.fill(course) == []
     readme = (course / "README.md").read_text(encoding="utf-8")
     link = "Nobody 2026, [arXiv 2601.00001](https://arxiv.org/abs/2601.00001); Somebody 2026"
-    assert f"| [99 A stub](notebooks/99_stub.ipynb) | Nothing yet. | {link} |" in readme
+    assert f"| [99 A stub](notebooks/99_stub.ipynb) | {link} | 5, 1 min | nothing |" in readme
+    assert "\n- **99** Nothing yet.\n" in readme
     assert "`ppo.py`, `stub.py` |" in readme and "`chapter_08.py`, `chapter_99.py` |" in readme
     guide = (course / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
     assert "After chapter 99 a student can" in guide and "| 2, 3 | write one |" in guide
     assert "\n| 99 | 5 min | 1 min | 10 min | 25 min |\n| museum of bugs" in guide
     found = chapters.chapters(course)
-    assert ":link: 99_stub" in chapters.cards(found) and "99 · A stub" in chapters.cards(found)
+    card = ":::{grid-item-card} 99 · A stub\n:link: 99_stub\n:link-type: doc\n\nFor nobody.\n:::"
+    assert chapters.cards(found).endswith(card) and chapters.cards(found).count("item-card") == 4
+    assert "(99_stub.ipynb) | Nothing yet. | 5, 1&nbsp;min |" in chapters.overview(found)
     assert chapters.contents(found, course).endswith("99_stub\nexercises/99_stub")
     assert found[-1].goal_after() == {1: "say what a stub is", 3: "write one"}
 

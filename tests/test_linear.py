@@ -103,8 +103,18 @@ def test_advantages_agree_with_each_other_step_by_step():
 
 def test_spread_and_bias_by_hand():
     found = torch.tensor([[1.0, 0.0, 0.0], [3.0, 4.0, 0.0]])
-    spread, bias = spread_and_bias(found, torch.tensor([2.0, 0.0, 0.0]))
-    assert spread == pytest.approx(10.0) and bias == pytest.approx(100.0)
+    numbers = spread_and_bias(found, torch.tensor([2.0, 0.0, 0.0]))
+    # The mean is (2, 2, 0): off by the truth's length, root 2 as long, turned by 45 degrees.
+    assert numbers == pytest.approx((10.0, 100.0, 100.0 * 2**0.5, 45.0))
+
+
+def test_a_blind_critic_sees_no_position():
+    state = torch.tensor([[[0.3, 0.0]], [[-2.0, 0.0]], [[0.0, 1.0]]], dtype=torch.float64)
+    state = torch.cat([state, torch.zeros(HORIZON - 2, 1, 2, dtype=torch.float64)])
+    blind, true = exact_values(state, curvature=(0.0, 1.0)), exact_values(state)
+    upright = exact_values(0.0 * state)
+    assert (blind[:2] == upright[:2]).all() and (true[:2] < upright[:2]).all()
+    assert blind[2] == pytest.approx(true[2]) and true[2] < upright[2]
 
 
 def test_bad_input_is_named():

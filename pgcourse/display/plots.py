@@ -127,10 +127,11 @@ def plot_history(history: History) -> Figure:
     axes[0].plot(history.score_steps, running_mean(history.scores, 10), lw=2.2, color=ACTOR)
     title = "Return of training episodes" if columns < 3 else "Return"
     axes[0].set(title=title, ylabel="sum of rewards")
+    window = min(100, max([1, *(len(history.losses[name]) // 10 for name in names)]))
     roles = {"critic": CRITIC, "q": CRITIC, "bc": TEACHER, "pass": MET}
     for ax, name in zip(axes[1:], names, strict=False):
         color = roles.get(name.split("_")[0], ACTOR)
-        ax.plot(history.loss_steps[name], running_mean(history.losses[name], 100), color=color)
+        ax.plot(history.loss_steps[name], running_mean(history.losses[name], window), color=color)
         ax.set(title=words(name))
     for ax in axes[1 + len(names) - columns : 1 + len(names)]:
         ax.tick_params(labelbottom=True)
@@ -138,7 +139,8 @@ def plot_history(history: History) -> Figure:
         ax.remove()
     thousands(axes[0].xaxis)  # shared by all
     fig.supxlabel(
-        "environment steps (a dot is one episode; lines are means of 10 episodes or 100 updates)",
+        "environment steps (a dot is one episode; lines are means of 10 episodes or "
+        f"{window} updates)",
         size=8, color=NOTE,
     )  # fmt: skip
     return fig

@@ -1,4 +1,4 @@
-"""Checks of the exercises of chapter 01: baselines, returns, advantages, a loss, an update."""
+"""Checks of the exercises of chapter 01: baselines, returns, advantages, a loss; others apart."""
 
 import math
 from collections.abc import Callable
@@ -10,6 +10,9 @@ from torch import Tensor
 
 from pgcourse.exercises.ddpg_kit import array, attempt, close
 from pgcourse.exercises.grading import call, expect, fresh, lock, number, right
+from pgcourse.exercises.policy_gradient_estimates import check_estimates as check_estimates
+from pgcourse.exercises.policy_gradient_estimates import check_spread as check_spread
+from pgcourse.exercises.policy_gradient_signs import check_signs as check_signs
 from pgcourse.exercises.policy_gradient_update import check_update as check_update
 from pgcourse.parts.returns import discounted_returns, gae, gaussian_log_density
 

@@ -1,4 +1,4 @@
-"""Checks of the exercises of chapter 02: the clip by hand, an update's steps, the loss, the KL."""
+"""Checks of chapter 02's exercises: rows left, the clip by hand, loss, KL, counted steps."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,78 @@ from torch import Tensor
 
 from pgcourse.exercises.ddpg_kit import attempt, close
 from pgcourse.exercises.grading import call, expect, fresh, lock, number, right
+from pgcourse.exercises.ppo_lesson import check_lesson as check_lesson
+from pgcourse.exercises.ppo_plot import check_plot as check_plot
+from pgcourse.exercises.ppo_plot import draw_four as draw_four
+from pgcourse.exercises.ppo_plot import table_of_four as table_of_four
+from pgcourse.exercises.ppo_update import check_ppo_update as check_ppo_update
 from pgcourse.parts.returns import clipped_objective, kl_estimate
+
+
+def check_rows_left(half: Any, two: Any, claims: Any, answer: Callable) -> None:
+    """Grade two predicted numbers of rows, a function that measures them, and what it says."""
+    predicted = number("half", half), number("two", two)
+    for name, m, found in (("half", 0.5, predicted[0]), ("two", 2.0, predicted[1])):
+        wanted, square = 2_048 * np.exp(-(m**2)), np.exp(m**2)
+        for slip, hint in (
+            (wanted / 2_048, "That is a share. How many of 2,048 rows?"),
+            (2_048 / (square - 1), "The variance is the mean square less the squared mean."),
+            (2_048 / (1 + m**2), "The variance is e^(m/σ)² − 1, not (m/σ)²."),
+            (2_048 / np.exp(m), "Look at the exponent again."),
+            (2_048 / np.exp(m**2 / 2), "Look at the exponent again."),
+            (2_048 / square**2, "Look at the exponent again."),
+            (2_048 * square, "Fewer rows count, not more."),
+        ):
+            expect(not close(found, slip, 4e-3), f"{name}: {hint}")
+        expect(
+            close(found, wanted, 1e-2),
+            f"{name}: divide 2,048 by the mean of ρ², if that of ρ is 1; yours is {found:g}.",
+        )
+    check_measured(answer)
+    expect(claims is not ..., "claims has no answer yet.")
+    expect(claims in ("more", "fewer"), f'claims should be "more" or "fewer"; got {claims!r}.')
+    expect(
+        claims == "more",
+        "Measure it: two hundred rollouts, each with a number; is their median above yours?",
+    )
+    right("The few huge ratios that make the mean square are missing in most rollouts, so the "
+          "measure is too kind just where rows are scarce.")  # fmt: skip
+
+
+def check_measured(answer: Callable) -> None:
+    """Grade the number of rows that a weighted mean stands on."""
+
+    def ask(new: Tensor, old: Tensor) -> float:
+        return number("rows_left", call(answer, new, old))
+
+    ratio, old = torch.tensor([4.0, 1.0, 1.0, 2.0]), torch.tensor([-1.0, 0.5, 0.0, 2.0])
+    found, total, squares = ask(ratio.log() + old, old), ratio.sum(), (ratio**2).sum()
+    turned, new = 1 / ratio, ratio.log() + old
+    for slip, hint in (
+        (turned.sum() ** 2 / (turned**2).sum(), "The ratio is upside down: new by old."),
+        (squares / total**2, "Yours is upside down: it grows when one row has all the weight."),
+        (total / squares, "The sum of the ratios is squared, too."),
+        (ratio.mean() ** 2 / squares, "Take sums, not means."),
+        (total**2 / squares / 4, "That is a share of the rows. How many are they?"),
+        (ratio.log().sum() ** 2 / (ratio.log() ** 2).sum(), "Ratios are meant, not their logs."),
+        (new.exp().sum() ** 2 / (2 * new).exp().sum(), "The old density is missing."),
+    ):
+        expect(not close(found, slip.item(), 1e-4), hint)
+    expect(close(found, 64 / 22), f"Ratios 4, 1, 1, 2 leave 64/22 rows; yours is {found:g}.")
+    rng = fresh()
+    for n, width in ((1, 1.0), (30, 0.1), (500, 2.0)):
+        new, old = torch.from_numpy(rng.normal(scale=width, size=(2, n))).float()
+        truth = 1 / ((new - old).double().softmax(dim=0) ** 2).sum().item()
+        found = ask(new, old)
+        expect(close(found, truth, 1e-3), f"{n} random rows: {truth:g} left; yours {found:g}.")
+    new = torch.tensor([1_000.0, 1_000.0, 0.0])
+    for shift in (0.0, -3_000.0):
+        found = ask(new + shift, torch.zeros(3))
+        expect(
+            close(found, 2.0),
+            f"Log ratios of {shift + 1_000:g}, the same, and {shift:g} leave 2 rows; yours is "
+            f"{found:g}. All ratios may be divided by one number, before exp() sees them.",
+        )
 
 
 def check_by_hand(likelier: Any, likelier_slope: Any, rarer: Any, rarer_slope: Any) -> None:

@@ -19,6 +19,8 @@ EFFORT = 0.01  # of an action, EFFORT a²
 START = 0.3  # deviation of the first position and velocity
 THETA = torch.tensor([0.5, 1.0, 0.0], dtype=torch.float64)  # a policy that is not the best
 
+Curvature = float | tuple[float, float]
+
 
 class Episodes(NamedTuple):
     """Whole episodes of the task, side by side."""
@@ -76,7 +78,7 @@ def play_linear(episodes: int, generator: torch.Generator, theta: Tensor = THETA
     return Episodes(*(torch.stack(each) for each in (state, action, reward)))
 
 
-def exact_values(state: Tensor, theta: Tensor = THETA, curvature: float = 1.0) -> Tensor:
+def exact_values(state: Tensor, theta: Tensor = THETA, curvature: Curvature = 1.0) -> Tensor:
     """Return V(x) of the policy at every step, (HORIZON + 1, n); after the last it is 0.
 
     V is a parabola that opens downwards, −x' P x − c, with P and c from the last step backwards.
@@ -84,16 +86,17 @@ def exact_values(state: Tensor, theta: Tensor = THETA, curvature: float = 1.0) -
     Args:
         state: (HORIZON + 1, n, 2).
         theta: the policy's weights.
-        curvature: P is multiplied by it: a critic that errs.
+        curvature: what the critic sees of the parabola, 1 is the truth; one number, or one for
+            position and one for velocity, of which 0 is blind.
     """
     gains, std = check_theta(theta)[:2], theta[2].exp()
     after = MOVE - torch.outer(PUSH, gains)
     bowl, constant = torch.zeros(2, 2, dtype=theta.dtype), torch.zeros((), dtype=theta.dtype)
     found = [state[-1, :, 0] * 0.0]
-    for x in reversed(state[:-1]):
+    for x in reversed(state[:-1] * torch.as_tensor(curvature, dtype=theta.dtype).sqrt()):
         constant = constant + std**2 * (EFFORT + PUSH @ bowl @ PUSH)
         bowl = COST + EFFORT * torch.outer(gains, gains) + after.T @ bowl @ after
-        found.append(-curvature * ((x @ bowl) * x).sum(dim=1) - constant)
+        found.append(-((x @ bowl) * x).sum(dim=1) - constant)
     return torch.stack(found[::-1])
 
 
@@ -105,7 +108,11 @@ def scores(played: Episodes, theta: Tensor = THETA) -> Tensor:
 
 
 def advantages(
-    played: Episodes, kind: str, lam: float = 1.0, curvature: float = 1.0, theta: Tensor = THETA
+    played: Episodes,
+    kind: str,
+    lam: float = 1.0,
+    curvature: Curvature = 1.0,
+    theta: Tensor = THETA,
 ) -> Tensor:
     """Return what the scores are weighted by, (HORIZON, n).
 
@@ -113,7 +120,7 @@ def advantages(
         played: whole episodes.
         kind: "total" return, return "to go", or "gae" with the exact value.
         lam: λ of the last.
-        curvature: as for `exact_values`: 1 is the truth.
+        curvature: as for `exact_values`.
         theta: the policy's weights.
     """
     zeros = torch.zeros_like(played.reward)
@@ -133,7 +140,15 @@ def estimates(played: Episodes, advantage: Tensor, theta: Tensor = THETA) -> Ten
     return (scores(played, theta) * advantage[..., None]).sum(dim=0)
 
 
-def spread_and_bias(found: Tensor, truth: Tensor) -> tuple[float, float]:
-    """Return the trace of the covariance of estimates, (n, 3), and their bias in % of the truth."""
-    spread = found.var(dim=0).sum().item()
-    return spread, 100.0 * ((found.mean(dim=0) - truth).norm() / truth.norm()).item()
+def spread_and_bias(found: Tensor, truth: Tensor) -> tuple[float, float, float, float]:
+    """Return how far estimates, (n, 3), scatter, and in which way their mean is wrong.
+
+    Returns:
+        the trace of their covariance; the mean's distance to the truth and its length, both in %
+        of the truth's length; and the angle between the two, in degrees.
+    """
+    mean, size = found.mean(dim=0), truth.norm()
+    off, length = (mean - truth).norm() / size, mean.norm() / size
+    cosine = (mean @ truth / (mean.norm() * size)).clamp(-1.0, 1.0)
+    numbers = found.var(dim=0).sum(), 100.0 * off, 100.0 * length, torch.rad2deg(cosine.acos())
+    return tuple(number.item() for number in numbers)

@@ -31,10 +31,12 @@ class Chapter:
         title: as in the table of chapters.
         papers: each as "Lillicrap et al. 2015, arXiv 1509.02971".
         blurb: what it teaches, and on which task; sentences.
+        result: what came out, in half a line.
         reading: minutes, estimated.
         running: minutes, measured.
         core: which exercises to choose, and how long they take.
         goals: section or sections -> what a reader can do after them.
+        start: for whom it is a good beginning; only of chapters that are one.
         small: line of a cell -> that line with a smaller budget, for tests.
     """
 
@@ -42,10 +44,12 @@ class Chapter:
     title: str
     papers: list[str]
     blurb: str
+    result: str
     reading: int
     running: int
     core: str
     goals: dict[str, str]
+    start: str = ""
     small: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -100,12 +104,17 @@ def linked(paper: str) -> str:
 
 def in_readme(found: list[Chapter]) -> str:
     """Return README's table of chapters."""
-    lines = ["| notebook | what it teaches | paper |", "|---|---|---|"]
+    lines = ["| chapter | paper | read, run | what came out |", "|---|---|---|---|"]
     for one in found:
         papers = "; ".join(map(linked, one.papers))
         link = f"[{one.number} {one.title}](notebooks/{one.name}.ipynb)"
-        lines.append(f"| {link} | {one.blurb} | {papers} |")
+        lines.append(f"| {link} | {papers} | {one.reading}, {one.running} min | {one.result} |")
     return "\n".join(lines)
+
+
+def taught(found: list[Chapter]) -> str:
+    """Return README's list of what the chapters teach."""
+    return "\n".join(f"- **{one.number}** {one.blurb}" for one in found)
 
 
 def goals(found: list[Chapter]) -> str:
@@ -131,12 +140,22 @@ def minutes(found: list[Chapter], root: Path = ROOT) -> str:
 
 
 def cards(found: list[Chapter]) -> str:
-    """Return the web pages' cards, one for each chapter."""
+    """Return the web pages' cards, one for each chapter to start with."""
     return "\n\n".join(
         f":::{{grid-item-card}} {one.number} · {one.title}\n:link: {one.name}\n:link-type: doc\n\n"
-        f"{one.blurb}\n\n{', '.join(paper.split(', arXiv')[0] for paper in one.papers)}\n:::"
+        f"{one.start}\n:::"
         for one in found
+        if one.start
     )
+
+
+def overview(found: list[Chapter]) -> str:
+    """Return the web pages' table of all chapters."""
+    lines = ["| chapter | what it teaches | read, run |", "|---|---|---|"]
+    for one in found:
+        link = f"[{one.number}&nbsp;{one.title}]({one.name}.ipynb)"
+        lines.append(f"| {link} | {one.blurb} | {one.reading}, {one.running}&nbsp;min |")
+    return "\n".join(lines)
 
 
 def contents(found: list[Chapter], root: Path = ROOT) -> str:
@@ -178,9 +197,11 @@ def fill(root: Path = ROOT, check: bool = False) -> list[str]:
     readme, guide = root / "README.md", root / "notebooks" / "TEACHING.md"
     texts = {path: path.read_text(encoding="utf-8") for path in (readme, guide)}
     new = {
-        readme: files_named(between(texts[readme], "chapters", in_readme(found)), root),
+        readme: files_named(texts[readme], root),
         guide: between(texts[guide], "goals", goals(found)),
     }
+    for mark, made in (("chapters", in_readme(found)), ("taught", taught(found))):
+        new[readme] = between(new[readme], mark, made)
     rows = re.compile(r"(?:^\| \d\d \| \d+ min \| .*\n)+", re.MULTILINE)
     new[guide] = rows.sub(lambda _: minutes(found, root) + "\n", new[guide], count=1)
     for path, text in texts.items():

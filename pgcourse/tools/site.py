@@ -18,6 +18,7 @@ from PIL import Image
 
 from pgcourse.tools import chapters
 from pgcourse.tools.course import NUMBERED, ROOT
+from pgcourse.tools.lighten import lighten
 
 SOURCE = Path(__file__).parent / "site_source"
 OUT = ROOT / "build" / "site"
@@ -85,6 +86,7 @@ def build(out: Path = OUT) -> int:
     shutil.copy(SOURCE / "conf.py", source)
     found, index = chapters.chapters(), (SOURCE / "index.md").read_text(encoding="utf-8")
     index = index.replace("{{play}}", play()).replace("{{cards}}", chapters.cards(found))
+    index = index.replace("{{overview}}", chapters.overview(found))
     index = index.replace("{{contents}}", chapters.contents(found))
     (source / "index.md").write_text(index, encoding="utf-8")
     for path in sorted((ROOT / "notebooks").glob(NUMBERED)):
@@ -103,6 +105,7 @@ def build(out: Path = OUT) -> int:
     for page in out.rglob("*.html"):  # a folded cell is called what is written on it
         text = page.read_text(encoding="utf-8")
         page.write_text(text.replace(' aria-label="Toggle hidden content"', ""), encoding="utf-8")
+    lighten(out)
     shutil.rmtree(source)
     return code
 

@@ -26,6 +26,18 @@ def opened(watched, site, name, size="laptop", dark=False, **options):
     return found
 
 
+def test_little_is_waited_for_before_the_first_text(watched, site):
+    found = opened(watched, site, "index")
+    text, waited = found.page.evaluate(
+        """() => [performance.getEntriesByType("navigation")[0].decodedBodySize,
+                  performance.getEntriesByType("resource")
+                  .filter(e => e.renderBlockingStatus === "blocking")
+                  .reduce((sum, e) => sum + e.decodedBodySize, 0)]"""
+    )
+    print(f"index: {text:,} bytes, and {waited:,} before they are shown")
+    assert 50_000 < text + waited < 300_000
+
+
 @pytest.mark.parametrize("name", [*NAMES, "search", "genindex"])
 def test_a_page_loads_without_errors_and_asks_no_other_host(watched, site, name):
     found = opened(watched, site, name)

@@ -38,9 +38,9 @@ def test_the_committed_exercises_are_what_the_solutions_give():
 def test_a_changed_character_is_noticed(tmp_path):
     name = NAMES[0]
     text = (EXERCISES / f"{name}.ipynb").read_text(encoding="utf-8")
-    (tmp_path / f"{name}.ipynb").write_text(text.replace("five", "fife", 1), encoding="utf-8")
+    (tmp_path / f"{name}.ipynb").write_text(text.replace("dots", "dost", 1), encoding="utf-8")
     assert f"{name}.ipynb" in write(exercises=tmp_path, check=True)
-    assert "fife" in (tmp_path / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert "dost" in (tmp_path / f"{name}.ipynb").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)

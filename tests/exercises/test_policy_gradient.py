@@ -1,15 +1,14 @@
 """Chapter 01's checks: right answers are accepted, wrong ones get the hint that fits."""
 
-import json
+import math
 
 import numpy as np
-import pytest
 import torch
 from torch.distributions import Normal
 
 from pgcourse.exercises import policy_gradient
 from pgcourse.parts.returns import gae, gaussian_log_density, policy_gradient_loss
-from pgcourse.tools.exercises import SOLUTIONS
+from tests.exercises.answers import counted, judged
 
 RIGHT, WRONG = [], []  # (check, the arguments, name), (check, the arguments, a hint, name)
 
@@ -208,6 +207,235 @@ for name, answer, hint in [
     WRONG.append((policy_gradient.check_loss, (answer,), hint, name))
 
 
+# One estimate of each episode.
+@right(policy_gradient.check_estimates)
+def by_scores(obs, action, weight, gains, log_std):
+    z = (action - obs @ gains) / math.exp(log_std)
+    score = torch.cat([obs * z[..., None] / math.exp(log_std), z[..., None] ** 2 - 1], dim=-1)
+    return torch.einsum("tnk,tn->nk", score, weight)
+
+
+@right(policy_gradient.check_estimates)
+def by_autograd(obs, action, weight, gains, log_std):
+    found = []
+    for k in range(obs.shape[1]):
+        theta = torch.cat([gains, torch.tensor([log_std])]).requires_grad_()
+        density = Normal(obs[:, k] @ theta[:-1], theta[-1].exp()).log_prob(action[:, k])
+        found.append(torch.autograd.grad((density * weight[:, k]).sum(), theta)[0])
+    return torch.stack(found)
+
+
+@right(policy_gradient.check_estimates)
+def by_loops(obs, action, weight, gains, log_std):
+    obs, action, weight, gains = (x.numpy() for x in (obs, action, weight, gains))
+    found = np.zeros((obs.shape[1], len(gains) + 1))
+    for t in range(len(obs)):
+        for k in range(len(found)):
+            away = action[t, k] - obs[t, k] @ gains
+            found[k, :-1] += weight[t, k] * obs[t, k] * away * np.exp(-2 * log_std)
+            found[k, -1] += weight[t, k] * (away**2 * np.exp(-2 * log_std) - 1)
+    return found
+
+
+def estimates(
+    slope=lambda z, s: z / s, width=lambda z, s: z**2 - 1, std_of=math.exp, chain=True,
+    total=lambda score, w: (score * w).sum(dim=0), order=1,
+):  # fmt: skip
+    def answer(obs, action, weight, gains, log_std):
+        s = std_of(log_std)
+        z = (action - obs @ gains)[..., None] / s
+        by_gains = slope(z, s) * (obs if chain else torch.ones_like(obs))
+        return total(torch.cat([by_gains, width(z, s)][::order], dim=2), weight[..., None])
+
+    return answer
+
+
+for name, answer, hint in [
+    ("down", estimates(total=lambda x, w: -(x * w).sum(dim=0)), "sign is turned"),
+    ("mean", estimates(total=lambda x, w: (x * w).mean(dim=0)), "without a mean"),
+    ("no weight", estimates(total=lambda x, w: x.sum(dim=0)), "weights are missing"),
+    ("sums", estimates(total=lambda x, w: x.sum(dim=0) * w.sum(dim=0)), "multiply before"),
+    ("order", estimates(order=-1), "first the gains"),
+    ("one row", estimates(total=lambda x, w: (x * w).sum(dim=(0, 1))), "not episodes"),
+    ("all rows", estimates(total=lambda x, w: x * w), "row for each step"),
+    ("no chain", estimates(chain=False), "chain rule"),
+    ("noise", estimates(lambda z, s: z), "Is yours ε"),
+    ("distance", estimates(lambda z, s: z * s), "Where is σ"),
+    ("twice", estimates(lambda z, s: z / s**2), "too many"),
+    ("square", estimates(width=lambda z, s: z**2), "the term − log σ"),
+    ("by sigma", estimates(width=lambda z, s: (z**2 - 1) / s), "slope by σ"),
+    ("minus square", estimates(width=lambda z, s: -(z**2) - 1), "sign of ε²"),
+    ("away", estimates(width=lambda z, s: (z * s) ** 2 - 1), "Is yours a − mean"),
+    ("log", estimates(std_of=lambda s: s), "logarithm of σ, not σ"),
+    ("double", estimates(lambda z, s: 2 * z / s), "the first should be"),
+    ("wide", estimates(width=lambda z, s: z**2 - 2), "the first should be"),
+    ("shape", lambda *a: torch.zeros(3), "row for each episode"),
+    ("nothing", lambda *a: None, "returns nothing"), ("raises", lambda *a: 1 / 0, "raised Zero"),
+    ("text", lambda *a: "an estimate", "return numbers"),
+    ("in place", lambda o, a, w, g, s: by_scores(o, a, w.mul_(2), g, s), "copies"),
+]:  # fmt: skip
+    WRONG.append((policy_gradient.check_estimates, (answer,), hint, name))
+
+
+# Four variances, predicted and measured.
+def spreads(theta=1.0, over=np.var, total=None, to_go=None, minus=None, delta=None):
+    def measured(noise):
+        left = noise.shape[1] - np.arange(noise.shape[1])
+        reward = theta + noise
+        later = np.flip(np.flip(reward, 1).cumsum(axis=1), 1)
+        whole = np.broadcast_to(reward.sum(axis=1, keepdims=True), noise.shape)
+        weights = [whole, later, later - theta * left, reward - theta]
+        for k, change in enumerate((total, to_go, minus, delta)):
+            if change:
+                weights[k] = change(reward, later, left)
+        return [over((noise * weight).sum(axis=1)) for weight in weights]
+
+    return measured
+
+
+def by_torch(noise):
+    noise, found = torch.from_numpy(noise), []
+    reward, zeros = 1 + noise.T, torch.zeros(noise.T.shape, dtype=torch.float64)
+    ends = zeros.clone()
+    ends[-1] = 1.0
+    left = torch.arange(noise.shape[1], 0, -1, dtype=torch.float64)[:, None].expand_as(reward)
+    found.append(reward.sum(dim=0).expand_as(reward))
+    for value, lam in ((zeros, 1.0), (left, 1.0), (left, 0.0)):
+        after = torch.cat([value[1:], zeros[:1]])
+        found.append(gae(reward, after, ends, zeros, value, 1.0, lam))
+    return torch.stack([(noise.T * weight).sum(dim=0).var() for weight in found])
+
+
+def in_single(noise):
+    return by_torch(noise.astype(np.float32).astype(np.float64)).float()
+
+
+FOUR = (16, 10, 5, 4)
+for k, measured in enumerate((spreads(), by_torch, in_single)):
+    RIGHT.append((policy_gradient.check_spread, (*FOUR, measured), f"way{k}"))
+for k, value, hint in [
+    (0, 20, "mean square"), (0, 8, "θ = 0"), (0, 4, "deviation"), (0, 10, "return to go"),
+    (0, 1, "the sum of both draws"), (0, ..., "total has no answer"), (0, "16", "a number"),
+    (1, 14, "mean square"), (1, 5, "without the 1"), (1, 10**0.5, "deviation"),
+    (1, 16, "total return"), (1, 7, "each with its 1"), (1, 2, "own reward"), (1, 0, "multiply"),
+    (2, 9, "mean square"), (2, 5**0.5, "deviation"), (2, 10, "still the return"),
+    (2, 4, "second draw"), (2, 0, "what is left"), (3, 8, "mean square"), (3, 2, "two steps"),
+    (3, 6, "the mean square is 3"), (3, 5, "later draw away"),
+    (3, 0, "what is δ"),
+]:  # fmt: skip
+    predicted = (*FOUR[:k], value, *FOUR[k + 1 :], spreads())
+    WRONG.append((policy_gradient.check_spread, predicted, hint, f"{k} {value}"))
+
+
+def each_step(noise):
+    reward = 1 + noise
+    return [(noise * reward.sum(axis=1, keepdims=True)).var(), 0, 0, 0]
+
+
+for name, answer, hint in [
+    ("no theta", spreads(theta=0.0), "total: without the 1"),
+    ("to go without", spreads(to_go=lambda r, g, n: g - n), "to_go: without the 1"),
+    ("before", spreads(to_go=lambda r, g, n: r.cumsum(axis=1)), "not before"),
+    ("later", spreads(to_go=lambda r, g, n: g - r), "own reward counts"),
+    ("total", spreads(to_go=lambda r, g, n: g[:, :1]), "that is the total"),
+    ("value of after", spreads(minus=lambda r, g, n: g - n + 1), "how many are left"),
+    ("one value", spreads(minus=lambda r, g, n: g - len(n)), "differs from step"),
+    ("added", spreads(minus=lambda r, g, n: g + n), "value is added"),
+    ("no value", spreads(minus=lambda r, g, n: g), "still the return to go"),
+    ("reward", spreads(delta=lambda r, g, n: r), "values are missing"),
+    ("lambda", spreads(delta=lambda r, g, n: g - n), "that is λ = 1"),
+    ("turned", spreads(delta=lambda r, g, n: r + 1), "V of after it is added"),
+    ("squares", spreads(over=lambda x: (x**2).mean()), "mean square"),
+    ("deviations", spreads(over=np.std), "deviation"), ("steps", each_step, "not of single steps"),
+    ("means", lambda x: np.array(spreads()(x)) / x.shape[1] ** 2, "without a mean"),
+    ("no score", lambda x: [((1 + x).sum(1) * x.shape[1]).var(), 0, 0, 0], "scores are missing"),
+    ("constants", lambda x: FOUR, "it should be"), ("one", lambda x: 16.0, "shape"),
+    ("nothing", lambda x: None, "returns nothing"), ("raises", lambda x: x[0, 99], "raised Index"),
+]:  # fmt: skip
+    WRONG.append((policy_gradient.check_spread, (*FOUR, answer), hint, name))
+
+
+# Wrong signs.
+def slopes(loss, mean, log_std, action, returns, value):
+    log_std = log_std.clone().requires_grad_()
+    mean = mean.clone().requires_grad_()
+    return torch.autograd.grad(loss(mean, log_std, action, returns, value), (mean, log_std))
+
+
+def rows(n=30, seed=0, scale=1.0):
+    draw = {"generator": torch.Generator().manual_seed(seed)}
+    mean, action = torch.zeros(n, 1), scale * torch.randn(n, 1, **draw)
+    return mean, torch.zeros(1), action, torch.randn(n, **draw), torch.randn(n, **draw)
+
+
+def true_loss(mean, log_std, action, returns, value):
+    return policy_gradient_loss(gaussian_log_density(action, mean, log_std), returns - value)
+
+
+@right(policy_gradient.check_signs)
+def by_directions(loss):
+    both = slopes(loss, *rows()), slopes(true_loss, *rows())
+    found, wanted = (torch.cat([x.flatten() for x in each]) for each in both)
+    return torch.cosine_similarity(found, wanted, dim=0) > 0.999
+
+
+@right(policy_gradient.check_signs)
+def by_small_steps(loss):
+    def rise(of, row, by_mean, by_width):
+        mean, log_std, *data = (x.double() for x in row)
+        moved = of(mean + by_mean, log_std + by_width, *data)
+        return (moved - of(mean, log_std, *data)).item()
+
+    mean, log_std, *columns = rows()
+    for data in zip(*(x[:, None] for x in columns), strict=True):
+        for step in ((1e-4, 0.0), (0.0, 1e-4)):
+            found, wanted = (
+                rise(of, (mean[:1], log_std, *data), *step) for of in (loss, true_loss)
+            )
+            if found * wanted < 0 and abs(wanted) > 1e-6:
+                return False
+    return np.bool_(True)
+
+
+def judge(*parts, zero=False, mean_of_rows=False, **options):
+    def is_right(loss):
+        data = list(rows(**options))
+        data[4] = 0 * data[4] if zero else data[4]
+        each = [[x[k : k + 1] for x in (data[0], *data[2:])] for k in range(len(data[0]))]
+        batches = [data] if mean_of_rows else [[m, data[1], *rest] for m, *rest in each]
+        return all(
+            (slopes(loss, *batch)[k] * slopes(true_loss, *batch)[k] >= 0).all()
+            for batch in batches
+            for k in parts
+        )
+
+    return is_right
+
+
+def the_same_gradient(loss):
+    pairs = zip(slopes(loss, *rows()), slopes(true_loss, *rows()), strict=True)
+    return all(torch.allclose(a, b) for a, b in pairs)
+
+
+RIGHT.append((policy_gradient.check_signs, (judge(0, 1),), "row by row"))
+for name, answer, hint in [
+    ("yes", lambda loss: True, "accepts every"), ("no", lambda loss: False, "refuses every"),
+    ("not", lambda loss: not by_directions(loss), "upside down"),
+    ("mean only", judge(0), "and the deviation not"),
+    ("mean of rows", judge(0, 1, mean_of_rows=True), "and the deviation not"),
+    ("near draws", judge(1, scale=0.2), "for some draws only"),
+    ("no value", judge(0, 1, zero=True), "added to the return"),
+    ("distant draws", judge(0, 1, n=5, scale=9.0), "and the deviation not"),
+    ("lower", lambda loss: loss(*rows()) < true_loss(*rows()), "wrong|accepts"),
+    ("the same", the_same_gradient, "refuses every"),
+    ("flat", lambda loss: loss(*(x.flatten() for x in rows())), "takes the shapes"),
+    ("all pairs", lambda loss: loss(*(x.T for x in rows()[:3]), *rows()[3:]), "takes the shapes"),
+    ("nothing", lambda loss: None, "returns nothing"), ("text", lambda loss: "yes", "a number"),
+    ("two", lambda loss: 2, "True or False"), ("raises", lambda loss: loss(), "raised TypeError"),
+]:  # fmt: skip
+    WRONG.append((policy_gradient.check_signs, (answer,), hint, name))
+
+
 # The whole update.
 def update_with(
     sign=-1.0, lam_of=lambda lam: lam, ends=lambda d, c: (d, c), mean_of=torch.mean, scale=1.0,
@@ -301,29 +529,8 @@ for name, answer, hint in [
     WRONG.append((policy_gradient.check_update, (answer,), hint, name))
 
 
-@pytest.mark.parametrize(
-    ("check", "answers"),
-    [pytest.param(c, a, id=f"{c.__name__[6:]}-{name}") for c, a, name in RIGHT],
-)
-def test_right_answers_are_accepted(check, answers, capsys):
-    check(*answers)
-    assert capsys.readouterr().out.startswith("Right. ")
-
-
-@pytest.mark.parametrize(
-    ("check", "answers", "hint"),
-    [pytest.param(c, a, hint, id=f"{c.__name__[6:]}-{name}") for c, a, hint, name in WRONG],
-)
-def test_wrong_answers_get_the_hint_that_fits(check, answers, hint):
-    with pytest.raises(AssertionError, match=hint):
-        check(*answers)
+test_right_answers_are_accepted, test_wrong_answers_get_the_hint_that_fits = judged(RIGHT, WRONG)
 
 
 def test_every_check_has_three_right_and_ten_wrong_answers():
-    text = (SOLUTIONS / "01_policy_gradient.ipynb").read_text(encoding="utf-8")
-    cells = json.loads(text)["cells"]
-    called = ["".join(c["source"]) for c in cells if c["id"].endswith("-check")]
-    names = {text.removeprefix("exercise.").partition("(")[0] for text in called}
-    for table, least in ((RIGHT, 3), (WRONG, 10)):
-        counts = {name: sum(row[0].__name__ == name for row in table) for name in names}
-        assert min(counts.values()) >= least, counts
+    counted("01_policy_gradient", RIGHT, WRONG)

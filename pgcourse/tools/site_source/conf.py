@@ -14,6 +14,7 @@ exclude_patterns = []
 
 # The pages show what is committed: nothing is run.
 nb_execution_mode = "off"
+nb_code_prompt_show, nb_code_prompt_hide = "Show the code", "Hide the code"
 nb_ipywidgets_js = {}  # no scripts from elsewhere; a widget's place is taken by its picture
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
