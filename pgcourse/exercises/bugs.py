@@ -13,22 +13,27 @@ import numpy as np
 import torch
 
 from pgcourse import BCAgent, SACAgent, make_env
-from pgcourse.agents.off_policy import OffPolicyAgent
+from pgcourse.agents.agent import Agent
+from pgcourse.agents.on_policy import OnPolicyAgent
 from pgcourse.exercises.exhibits import EXHIBITS
 from pgcourse.exercises.grading import expect, lock, right
 from pgcourse.exercises.honest import suspicious
 from pgcourse.exercises.others import RIGHT, own
 
 
-def factory(kind: type[OffPolicyAgent], seed: int = 0) -> Callable[..., OffPolicyAgent]:
+def factory(kind: type[Agent], seed: int = 0) -> Callable[..., Agent]:
     """Return `make_agent`: it builds a small agent of this kind on the pendulum.
 
-    Options are those of the agent; a BCAgent gets 40 demonstrations, 8 in a batch. The agent's
-    class has a name that tells nothing.
+    Options are those of the agent; a BCAgent gets 40 demonstrations, 8 in a batch, and one that
+    learns from rollouts four environments of 8 steps each. The agent's class has a name that
+    tells nothing.
     """
     nameless = type("Agent", (kind,), {"__doc__": None, "__module__": "pgcourse"})
 
-    def make_agent(env: gym.Env | None = None, **options: Any) -> OffPolicyAgent:
+    def make_agent(env: Any = None, **options: Any) -> Agent:
+        if issubclass(kind, OnPolicyAgent):  # it makes its environments itself
+            options = {"envs": 4, "steps": 8, "batch_size": 16, "seed": seed} | options
+            return nameless("Pendulum-v1" if env is None else env, **options)
         env = make_env("Pendulum-v1") if env is None else env
         options = {"initial_random_steps": 100, "seed": seed} | options
         noise = (1.0, 1.0 if issubclass(kind, SACAgent) else 0.1)
@@ -50,7 +55,7 @@ def demonstrations(env: gym.Env) -> Iterator[tuple]:
             next_obs.tolist(), False  # fmt: skip
 
 
-def outcome(test: Callable, kind: type[OffPolicyAgent], seed: int) -> str | None:
+def outcome(test: Callable, kind: type[Agent], seed: int) -> str | None:
     """Run a learner's test on an agent: None if it passes, else what it says.
 
     A hint if the test breaks down instead of failing.

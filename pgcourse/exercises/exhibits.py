@@ -12,8 +12,9 @@ from torch.distributions import Normal
 from torch.nn.functional import mse_loss
 
 from pgcourse import Batch, BCAgent, DDPGAgent, OUNoise, SACAgent, TD3Agent, soft_update
+from pgcourse.agents.agent import Agent
 from pgcourse.agents.noisy import NoisyAgent, NoisyBatch
-from pgcourse.agents.off_policy import OffPolicyAgent
+from pgcourse.exercises.exhibits_on_policy import Exhibit14, Exhibit15, Exhibit16
 from pgcourse.exercises.others import Drawing
 from pgcourse.parts.gaussian import squashed_gaussian
 from pgcourse.parts.history import Episode
@@ -218,7 +219,7 @@ class Exhibit13(Cleared, SACAgent):
 
 
 # name: (the agent, where to look if a test does not notice)
-EXHIBITS: dict[str, tuple[type[OffPolicyAgent], str]] = {
+EXHIBITS: dict[str, tuple[type[Agent], str]] = {
     "noise": (Exhibit1, "Draw many exploring actions from one obs. Around what do they lie?"),
     "end": (Exhibit2, "Play until the time limit, and look at what was stored."),
     "start": (Exhibit3, "Start two episodes. Which states do they start from?"),
@@ -232,4 +233,7 @@ EXHIBITS: dict[str, tuple[type[OffPolicyAgent], str]] = {
     "twin": (Exhibit11, "Who learns? Compare the weights of both critics before and after."),
     "correction": (Exhibit12, "How large can the entropy of an action between -1 and 1 be?"),
     "temperature": (Exhibit13, "Let the policy draw hardly any noise. Where should α go?"),
+    "boundary": (Exhibit14, "Which next_obs stands in the rollout where an episode was cut?"),
+    "axes": (Exhibit15, "With gamma=0 a target is a reward. Whose?"),
+    "clip": (Exhibit16, "A third of a standard normal's draws lie beyond 1. Where are they?"),
 }

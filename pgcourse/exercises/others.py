@@ -6,8 +6,11 @@ from torch.distributions import Normal, TanhTransform
 from torch.nn.functional import mse_loss
 
 from pgcourse import Batch, BCAgent, DDPGAgent, SACAgent, TD3Agent, soft_update
+from pgcourse.agents.agent import Agent
 from pgcourse.agents.noisy import NoisyAgent, NoisyBatch
-from pgcourse.agents.off_policy import OffPolicyAgent, descend
+from pgcourse.agents.off_policy import descend
+from pgcourse.agents.ppo import PPOAgent
+from pgcourse.parts.rollout import Lesson, Steps
 
 
 class OtherDDPG(DDPGAgent):
@@ -160,12 +163,56 @@ class OtherSAC(OtherDraws, Drawing):
     """A right agent, written differently: other draws, other formulas."""
 
 
+class OtherPPO(PPOAgent):
+    """A right agent, written differently: other draws, other formulas, rows in another order."""
+
+    def explore(self, obs: np.ndarray) -> np.ndarray:
+        """Return a drawn action for each environment, (n, act_dim)."""
+        with torch.no_grad():
+            deviation = self.actor.log_std.exp().cpu().numpy()
+        return self.rng.normal(self.mean(obs), deviation).astype(np.float32)
+
+    def estimates(self, steps: Steps) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return advantages and the values' targets, (T, n) each: first the targets."""
+        following = self.critic(steps.next_obs)
+        later, targets = following[-1], []  # what a row's successor is worth
+        for row in reversed(range(len(following))):
+            cut, ended = steps.truncated[row] > 0, steps.terminated[row] > 0
+            later = torch.lerp(following[row], later, self.lam)
+            later = torch.where(cut, following[row], later).masked_fill(ended, 0.0)
+            later = torch.add(self.reward_scale * steps.reward[row], later, alpha=self.gamma)
+            targets.insert(0, later)
+        target = torch.stack(targets)
+        return target - self.critic(steps.obs), target
+
+    def sample(self) -> Lesson:
+        """Return the rollout as a lesson, shuffled."""
+        lesson = super().sample()
+        order = torch.from_numpy(self.shuffles.permutation(len(lesson.obs))).to(self.device)
+        return Lesson(*(column[order] for column in lesson))
+
+    def actor_objective(self, lesson: Lesson) -> tuple[torch.Tensor, dict]:
+        """Return the actor's loss and what to record."""
+        log_ratio = self.log_density(lesson.obs, lesson.action) - lesson.log_density
+        ratio, good = log_ratio.exp(), lesson.advantage > 0
+        held = torch.where(good, ratio.clamp(max=1 + self.clip), ratio.clamp(min=1 - self.clip))
+        loss = -(held * lesson.advantage).mean()
+        kl = (torch.expm1(log_ratio) - log_ratio).detach().mean()
+        return loss, {"actor_loss": loss, "kl": kl}
+
+    def critic_objective(self, lesson: Lesson) -> tuple[torch.Tensor, dict]:
+        """Return the critic's loss and what to record."""
+        loss = mse_loss(self.critic(lesson.obs), lesson.target)
+        return loss, {"critic_loss": loss}
+
+
 # the course's own agent: another right one
-RIGHT: dict[type[OffPolicyAgent], type[OffPolicyAgent]] = {
+RIGHT: dict[type[Agent], type[Agent]] = {
     DDPGAgent: OtherDDPG, BCAgent: OtherBC, TD3Agent: OtherTD3, SACAgent: OtherSAC,
+    PPOAgent: OtherPPO,
 }  # fmt: skip
 
 
-def own(kind: type[OffPolicyAgent]) -> type[OffPolicyAgent]:
+def own(kind: type[Agent]) -> type[Agent]:
     """Return the course's own agent, of which `kind` is one."""
     return next(agent for agent in RIGHT if issubclass(kind, agent))

@@ -15,7 +15,8 @@ import sys
 import numpy as np
 
 from pgcourse import BCAgent, SACAgent, evaluate, interval, make_env, record_demos, run_study
-from pgcourse.agents.off_policy import OffPolicyAgent
+from pgcourse.agents.agent import Agent
+from pgcourse.agents.on_policy import OnPolicyAgent
 from pgcourse.display.live import AUDIENCE
 from pgcourse.exercises.exhibits import EXHIBITS, Exhibit10
 from pgcourse.exercises.others import RIGHT, own
@@ -25,6 +26,7 @@ OUT = ROOT / "build" / "museum.md"
 # As in the chapters: steps of a run, of them random; held-out starts; a piece between looks.
 PENDULUM = ("Pendulum-v1", 8_000, 1_000, range(10_000, 10_100))
 CAR = ("MountainCarContinuous-v0", 4_000, 1_000, range(10_000, 10_020))
+LONG = ("Pendulum-v1", 150_000, 0, PENDULUM[3])
 PIECE = 500
 
 
@@ -33,18 +35,32 @@ def push(obs: np.ndarray) -> np.ndarray:
     return np.where(obs[..., 1:] < 0, -1.0, 1.0).astype(np.float32)
 
 
-def train(kind: type[OffPolicyAgent], seed: int) -> tuple[float, float]:
-    """Train one agent and return its mean return after half of the steps, and at the end."""
-    cloning = issubclass(kind, BCAgent)
-    task, steps, random_steps, starts = CAR if cloning else PENDULUM
+def setting(kind: type[Agent]) -> tuple[str, int, int, range]:
+    """Return the task of an agent's kind: its id, steps, random steps and held-out starts."""
+    if issubclass(kind, OnPolicyAgent):
+        return LONG
+    return CAR if issubclass(kind, BCAgent) else PENDULUM
+
+
+def make(kind: type[Agent], seed: int) -> Agent:
+    """Return a new agent as its chapter has it."""
+    task, _, random_steps, _ = setting(kind)
+    if issubclass(kind, OnPolicyAgent):
+        return kind(task, seed=seed)
     sizes, options = (100_000, 128), {"initial_random_steps": random_steps, "seed": seed}
-    if cloning:
+    if issubclass(kind, BCAgent):
         sizes, options["demo"] = (*sizes, 128), record_demos(push, task, 10, seed=1_000)
     sigma = 1.0 if issubclass(kind, SACAgent) else 0.1  # SAC's noise is that of its draws
-    agent = kind(make_env(task), *sizes, 1.0, sigma, **options)
-    found = []
+    return kind(make_env(task), *sizes, 1.0, sigma, **options)
+
+
+def train(kind: type[Agent], seed: int) -> tuple[float, float]:
+    """Train one agent and return its mean return after half of the steps, and at the end."""
+    task, steps, _, starts = setting(kind)
+    agent, found = make(kind, seed), []
     for k in range(1, steps // PIECE + 1):
-        agent.train(PIECE, plotting_interval=0)
+        # Environments side by side may overshoot a piece; the whole run does not.
+        agent.train(k * PIECE - agent.total_steps, plotting_interval=0)
         if isinstance(agent, Exhibit10):  # the right agents' test changes nothing
             agent.test(seed=k)
         if k * PIECE in (steps // 2, steps):
@@ -74,7 +90,7 @@ def table(rows: list[dict]) -> str:
         ]
         lines.append(f"| {number}. {name} | {' | '.join(cells)} | {len(seeds) - len(kept)} |")
     for agent in RIGHT:
-        steps = (CAR if issubclass(agent, BCAgent) else PENDULUM)[1]
+        steps = setting(agent)[1]
         returns = [found[f"right {agent.__name__}", s] for s in seeds]
         means = " and ".join(f"{m:.1f}" for m in np.mean([r for r in returns if r], axis=0))
         lines += ["", f"right {agent.__name__}: mean return {means} "

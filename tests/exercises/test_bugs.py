@@ -4,15 +4,18 @@ import itertools
 import operator
 import random
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
 from pgcourse import BCAgent, DDPGAgent, SACAgent
+from pgcourse.agents.ppo import PPOAgent
 from pgcourse.exercises import bugs
 from pgcourse.exercises.bugs import EXHIBITS, check_bug, factory
 from pgcourse.exercises.others import RIGHT as OTHERS
 from pgcourse.exercises.others import own
+from pgcourse.parts.rollout import Lesson, Steps
 
 PASSES, BREAKS = "passes the exhibit", "breaks down"
 WRONG_AGENT, DETAIL = "course's own agent, which is right", "right agent that is written diff"
@@ -464,6 +467,119 @@ def actors_loss_knows_no_price(make):
     assert torch.autograd.grad(loss, price, allow_unused=True)[0] is None
 
 
+class Count(gym.Env):
+    """Five steps long; an obs says how many have been made."""
+
+    observation_space = gym.spaces.Box(0, 5, (1,), np.float32)
+    action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        gym.Env.reset(self, seed=seed)  # `super()` asks for `__class__`, which is refused
+        self.count = 0
+        return np.zeros(1, dtype=np.float32), {}
+
+    def step(self, action):
+        self.count += 1
+        return np.full(1, self.count, dtype=np.float32), -1.0, False, self.count == 5, {}
+
+
+def rolled(make_agent, rows=8, **options):
+    """An agent that has played and learned nothing yet."""
+    agent = make_agent(**options)
+    obs = agent.reset()
+    for _ in range(rows):
+        agent.step(agent.explore(obs))
+        obs = agent.obs
+    return agent
+
+
+def last_obs_is_no_start(make):
+    steps = rolled(make, 201).rollout.steps()
+    assert not np.allclose(steps.next_obs[199], steps.obs[200]), "a start in place of an end"
+
+
+def each_step_counts_one(make):
+    steps = rolled(make, 12, env=Count).rollout.steps()
+    assert (steps.next_obs - steps.obs == 1).all(), "an episode goes on in the next one"
+
+
+def limits_are_kept(make):
+    assert rolled(make, 201).rollout.steps().truncated[199].all()
+
+
+def obs_follow_each_other(make):
+    steps = rolled(make, 201).rollout.steps()
+    assert np.array_equal(steps.next_obs[:-1], steps.obs[1:])
+
+
+def last_obs_and_order(make):
+    last_obs_is_no_start(make)
+    agent = rolled(make, 50)
+    assert np.array_equal(agent.sample().obs[0], agent.rollout.steps().obs[0, 0])
+
+
+def targets_are_rewards(make):
+    agent = rolled(make, gamma=0.0)
+    wanted = agent.reward_scale * agent.rollout.steps().reward.flatten()
+    assert np.allclose(np.sort(agent.sample().target), np.sort(wanted), atol=1e-4)
+
+
+def targets_are_costs(make):
+    agent = rolled(make, gamma=0.0, reward_scale=1.0)
+    lesson = agent.sample()
+    cos, sin, velocity = lesson.obs.T
+    push = 2 * lesson.action[:, 0].clamp(-1, 1)
+    cost = torch.atan2(sin, cos) ** 2 + 0.1 * velocity**2 + 0.001 * push**2
+    assert torch.allclose(lesson.target, -cost, atol=1e-2), "somebody else's cost"
+
+
+def mean_of_targets(make):
+    agent = rolled(make, gamma=0.0)
+    wanted = agent.reward_scale * agent.rollout.steps().reward.mean()
+    assert abs(agent.sample().target.mean() - wanted) < 1e-4
+
+
+def targets_as_they_come(make):
+    agent = rolled(make, gamma=0.0)
+    wanted = agent.rollout.steps().reward.flatten()
+    assert np.allclose(np.sort(agent.sample().target), np.sort(wanted), atol=1e-4)
+
+
+def targets_in_order(make):
+    agent = rolled(make, gamma=0.0)
+    wanted = agent.reward_scale * agent.rollout.steps().reward.flatten()
+    assert np.allclose(agent.sample().target, wanted, atol=1e-4)
+
+
+def density_of_draws(make):
+    found = -rolled(make, 190).sample().log_density.mean().item()
+    assert abs(found - 0.5 * np.log(2 * np.pi * np.e)) < 0.12, "no draws of a Gaussian"
+
+
+def draws_scatter(make):
+    agent = make(log_std=0.5)
+    obs = agent.reset()
+    pulls = [agent.explore(obs) - agent.mean(obs) for _ in range(500)]
+    assert abs(np.std(pulls) / np.exp(0.5) - 1) < 0.1
+
+
+def draws_differ(make):
+    agent = make()
+    obs = agent.reset()
+    assert (agent.explore(obs) != agent.explore(obs)).any()
+
+
+def no_draw_beyond_one(make):
+    assert np.abs(rolled(make, 190).rollout.steps().action).max() <= 1
+
+
+def draw_by_seed(make):
+    agent = make()
+    assert abs(agent.explore(agent.reset())[0, 0] - DRAWN) < 1e-6
+
+
+DRAWN = (lambda a: a.explore(a.reset())[0, 0])(factory(PPOAgent)())
+
 RIGHT = {
     "noise": [signs, median],
     "end": [stored_flags, trained_flags],
@@ -478,6 +594,9 @@ RIGHT = {
     "twin": [both_learn, both_count],
     "correction": [entropy_is_bounded, price_by_hand],
     "temperature": [price_rises, price_goes_down_its_loss],
+    "boundary": [last_obs_is_no_start, each_step_counts_one],
+    "axes": [targets_are_rewards, targets_are_costs],
+    "clip": [density_of_draws, draws_scatter],
 }
 WRONG = {
     "noise": [(noise_is_there, PASSES), (noise_is_wide, WRONG_AGENT), (noise_stream, TYPE)],
@@ -509,6 +628,14 @@ WRONG = {
     "temperature": [
         (price_moves, PASSES), (price_falls, WRONG_AGENT), (actors_loss_knows_no_price, DETAIL),
     ],
+    "boundary": [
+        (limits_are_kept, PASSES), (obs_follow_each_other, WRONG_AGENT),
+        (last_obs_and_order, DETAIL),
+    ],
+    "axes": [
+        (mean_of_targets, PASSES), (targets_as_they_come, WRONG_AGENT), (targets_in_order, DETAIL),
+    ],
+    "clip": [(draws_differ, PASSES), (no_draw_beyond_one, WRONG_AGENT), (draw_by_seed, LUCK)],
 }  # fmt: skip
 right_cases = [pytest.param(n, t, id=f"{n}-{t.__name__}") for n, ts in RIGHT.items() for t in ts]
 wrong_cases = [
@@ -657,10 +784,45 @@ def test_the_right_agents_agree_on_a_batch(kind):
     for name, learner in two.learners.items():
         mine, weights = one.learners[name], list(learner.network.parameters())
         loss = learner.objective(batch)[0]
-        assert torch.isclose(mine.objective(batch)[0], loss, rtol=1e-4), name
+        assert torch.isclose(mine.objective(batch)[0], loss, rtol=1e-4, atol=1e-6), name
         wanted = torch.autograd.grad(mine.objective(batch)[0], list(mine.network.parameters()))
         for a, b in zip(wanted, torch.autograd.grad(loss, weights), strict=True):
             assert torch.allclose(a, b, rtol=1e-3, atol=1e-4), name
+
+
+def test_the_right_agents_of_rollouts_agree_at_ends_and_off_the_old_policy():
+    one, two = (factory(kind)() for kind in (PPOAgent, OTHERS[PPOAgent]))
+    rng = np.random.default_rng(0)
+    obs, next_obs = rng.normal(size=(2, 30, 4, 3))
+    action, reward = rng.normal(size=(30, 4, 1)), rng.normal(size=(30, 4))
+    terminated, truncated = rng.random((2, 30, 4)) < 0.2  # some steps are both
+    goes_on = ~(terminated | truncated)[:-1]
+    obs[1:][goes_on] = next_obs[:-1][goes_on]
+    rows = obs, action, reward, next_obs, terminated, truncated, np.ones((30, 4))
+    steps = Steps(*(torch.from_numpy(row.astype(np.float32)) for row in rows))
+    found = [agent.estimates(steps) for agent in (one, two)]
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*found, strict=True))
+    density = one.log_density(steps.obs.flatten(0, 1), steps.action.flatten(0, 1)).detach()
+    density += torch.from_numpy(rng.normal(scale=0.3, size=120).astype(np.float32))
+    estimates = (column.detach().flatten() for column in found[0])
+    lesson = Lesson(steps.obs.flatten(0, 1), steps.action.flatten(0, 1), density, *estimates)
+    losses, weights = [], []
+    for agent in (one, two):
+        loss, record = agent.actor_objective(lesson)
+        losses.append([loss.detach(), record["kl"]])
+        weights.append(torch.autograd.grad(loss, list(agent.actor.parameters())))
+    assert torch.allclose(*map(torch.stack, losses), rtol=1e-4)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*weights, strict=True))
+
+
+def test_the_right_agents_of_rollouts_make_one_lesson_of_one_rollout():
+    one, two = (rolled(factory(kind), 210) for kind in (PPOAgent, OTHERS[PPOAgent]))
+    two.rollout.load_state_dict(one.rollout.state_dict())
+    assert one.rollout.steps().truncated.any()
+    lessons = [torch.cat([c.reshape(840, -1) for c in a.sample()], dim=1) for a in (one, two)]
+    assert not torch.allclose(*lessons)
+    first, second = (rows[rows[:, 2].argsort()] for rows in lessons)  # by the velocity
+    assert torch.allclose(first, second, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", EXHIBITS)
