@@ -150,9 +150,7 @@ def check_n_step_rows(answer: Callable) -> None:
     found, wanted = ask(reward, False, 3, 0.5), rows_of(reward, False, 3, 0.5)
     expect(not found[2].any(), "A time limit ended it: then ended is 0 in each row.")
     for k in (0, 1, 3):
-        expect(
-            close(found[k], wanted[k]), f"A time limit cuts windows as an end does: {COLUMNS[k]}"
-        )
+        expect(close(found[k], wanted[k]), f"A time limit cuts windows, too: see {COLUMNS[k]}.")
     rng = fresh()
     for size, n, gamma in ((1, 1, 0.9), (1, 4, 0.9), (30, 1, 0.0), (25, 10, 0.99), (7, 7, 1.0),
                            (9, 20, 0.7)):  # fmt: skip

@@ -156,7 +156,7 @@ def check_stale(stale: Any, chance: Any, ought: Any, answer: Callable) -> None:
         1 / 1.01: "there are three other rows.", 0.5: "row 1 has nothing to learn yet.",
     }, "its error is now 1, that of the others 0.")  # fmt: skip
     rng = fresh()
-    memories = [memory(rng) for _ in range(40)]
+    memories = [memory(rng) for _ in range(200)]
     found = [number("A row", call(answer, *each)) for each in memories]
     expect(all(0 <= row < 12 and row % 1 == 0 for row in found), "Return a row's number, 0 to 11.")
 
@@ -186,10 +186,10 @@ def check_stale(stale: Any, chance: Any, ought: Any, answer: Callable) -> None:
 def memory(rng: np.random.Generator) -> tuple:
     """Return value, state, reward, next_state, terminated, priority, gamma, epsilon: 12 rows."""
     state, next_state = rng.integers(8, size=(2, 12))
-    old = rng.uniform(0.0, 1.0, 12) ** 3 + 0.05
-    ends = rng.random(12) < 0.3
-    rest = rng.normal(size=12), next_state, ends, old, float(rng.uniform(0.3, 0.8)), 0.05
-    return rng.normal(size=8, scale=2.0), state, *rest
+    old = np.exp(rng.uniform(-3.0, 2.0, 12))
+    gamma, epsilon = rng.uniform((0.3, 0.4), (0.8, 0.9)).tolist()
+    rest = rng.normal(size=12), next_state, rng.random(12) < 0.3, old, gamma, epsilon
+    return rng.normal(size=8), state, *rest
 
 
 def out_of_date(
