@@ -82,7 +82,7 @@ def check_chances(answer: Callable, times: Any, share: Any) -> None:
 # 6: importance weights.
 
 
-def check_importance(answer: Callable, raw: Any, half: Any, even: Any) -> None:
+def check_importance(answer: Callable, raw: Any, half: Any, full: Any) -> None:
     """Grade the weights of drawn rows, and which share of a loss falls on a row."""
 
     def ask(p: Tensor, rows: Tensor, *powers: float) -> np.ndarray:
@@ -127,7 +127,7 @@ def check_importance(answer: Callable, raw: Any, half: Any, even: Any) -> None:
         1 / 2: "that is its weight. How often is it drawn?",
         1 / 31: "that is its share of the weights. How often is each row drawn?",
     }, "how often a row is drawn, times its weight; then its share of the sum.")  # fmt: skip
-    tell("even", number("even", even), 1 / 16, {
+    tell("full", number("full", full), 1 / 16, {
         1 / 4: "that is its weight. How often is it drawn?", 4 / 19: "β = 1 corrects for that.",
         1 / 61: "that is its share of the weights. How often is each row drawn?",
         2 / 17: "so it is with β = ½.", 1 / 15: "the whole has its own share, too.",
