@@ -76,7 +76,7 @@ def check_chances(answer: Callable, times: Any, share: Any) -> None:
         100 * ratio / (ratio + 9): "as a number between 0 and 1.",
         1 - ratio / (ratio + 9): "that is the share of the others.",
     }, "1,000 rows that count `times` each, beside 9,000 that count 1.")  # fmt: skip
-    right("With the paper's ξ a bonus of ten times p0 makes a row only twice as likely.")
+    right("With the paper's ξ a bonus of ten times p0 makes a boring row only twice as likely.")
 
 
 # 6: importance weights.
