@@ -1,4 +1,4 @@
-"""What several checks of chapter 03 use."""
+"""What several checks of chapter 03, and of later ones, use."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +27,21 @@ def array(name: str, answer: Any, shape: tuple) -> np.ndarray:
 def close(a: Any, b: Any, gap: float = 1e-4) -> bool:
     """Whether two arrays agree within `gap`."""
     return bool(np.allclose(a, b, rtol=gap, atol=gap))
+
+
+def near(found: float, wanted: float) -> bool:
+    """Whether a number is another one, rounded to three digits."""
+    return abs(found - wanted) <= 0.004 * abs(wanted)
+
+
+def tell(name: str, found: float, wanted: float, slips: dict[float, str], hint: str) -> None:
+    """Give the hint of the slip that leads to a number, if it is not the wanted one."""
+    if not near(found, wanted):
+        for slip, why in slips.items():
+            expect(not near(found, slip), f"{name}: {why}")
+        rounded = abs(found - wanted) < 0.02 * abs(wanted)
+        expect(not rounded, f"{name}: nearly; give three digits, or more. Yours is {found:g}.")
+        expect(False, f"{name}: {hint} Yours is {found:g}.")
 
 
 def attempt(what: str, function: Callable, *arguments: Any, **options: Any) -> Any:

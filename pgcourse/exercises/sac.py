@@ -7,29 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pgcourse.exercises.ddpg_kit import array, attempt, close
+from pgcourse.exercises.ddpg_kit import array, attempt, close, near, tell
 from pgcourse.exercises.grading import call, expect, fresh, lock, number, right
 from pgcourse.exercises.sac_update import check_gradients as check_gradients
 from pgcourse.exercises.sac_update import check_judge as check_judge
 from pgcourse.exercises.sac_update import check_sac_update as check_sac_update
 from pgcourse.exercises.sac_update import draw_of, noisy_rows, soft_target, target_slips, twin
 from pgcourse.parts.gaussian import squashed_gaussian
-
-
-def near(found: float, wanted: float) -> bool:
-    """Whether a number is another one, rounded to three digits."""
-    return abs(found - wanted) <= 0.004 * abs(wanted)
-
-
-def tell(name: str, found: float, wanted: float, slips: dict[float, str], hint: str) -> None:
-    """Give the hint of the slip that leads to a number, if it is not the wanted one."""
-    if not near(found, wanted):
-        for slip, why in slips.items():
-            expect(not near(found, slip), f"{name}: {why}")
-        rounded = abs(found - wanted) < 0.02 * abs(wanted)
-        expect(not rounded, f"{name}: nearly; give three digits, or more. Yours is {found:g}.")
-        expect(False, f"{name}: {hint} Yours is {found:g}.")
-
 
 # 1, 2 and 6: numbers.
 
