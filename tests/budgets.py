@@ -8,7 +8,10 @@ def shrink(name: str, text: str) -> str:
     """Return a notebook's text with the small budgets that its cell "chapter" names."""
     notebook = json.loads(text)
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    (own,) = [cell for cell in notebook["cells"] if "chapter" in cell["metadata"].get("tags", [])]
+    own = [cell for cell in notebook["cells"] if "chapter" in cell["metadata"].get("tags", [])]
+    if not own:  # a page that is none
+        return text
+    (own,) = own
     # As pgcourse.tools.chapters reads it, which the browser's environment does not have.
     told = "".join(own["source"]).partition("\n")[2].removesuffix("-->")
     for old, new in tomllib.loads(told).get("small", {}).items():

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 from pgcourse import load_demos
-from pgcourse.tasks import demos
+from pgcourse.tasks import demo_files
 
 ROOT = Path(__file__).parents[1]
-MAX_BYTES = demos.MAX_BYTES[".pkl"]
+MAX_BYTES = demo_files.MAX_BYTES[".pkl"]
 REFUSAL = re.compile(r"path: got .*expected demonstrations: a pickled list of tuples", re.DOTALL)
 MEGABYTES = 100  # allowed above what the process has at the start
 # A file may take 100 ms of CPU time, or on a slow or busy machine 3 times what demo.pkl takes then.

@@ -22,6 +22,8 @@ from nbclient import NotebookClient
 from tests.budgets import shrink
 
 ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+PAGES += [ROOT / "notebooks" / "own_task.ipynb"]
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 SHOWN = ("torch", "gymnasium", "numpy", "matplotlib", "IPython", "ipywidgets", "pillow")
 
@@ -73,10 +75,7 @@ def main() -> None:
         before = "not installed before" if code else "installed before, but not the one that ran"
         origin = folder / "origin.git"
         subprocess.run(["git", "clone", "-q", "--bare", ROOT, origin], check=True)
-        lines = [
-            run(path, folder, str(origin), options.full)
-            for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-        ]
+        lines = [run(path, folder, str(origin), options.full) for path in PAGES]
     print(*lines, sep="\n")
     versions = (f"{package} {importlib.metadata.version(package)}" for package in SHOWN)
     print("pgcourse:", before)

@@ -837,9 +837,8 @@ MUTANTS = {
         "super().__init__(env, min_action=env.action_space.low, max_action=env.action_space.high)",
     ),
     "reverse action forgets the shift": Mutant(
-        "tasks/envs", "ActionNormalizer.reverse_action",
-        "2.0 * (np.asarray(action) - low) / (high - low) - 1.0",
-        "2.0 * (np.asarray(action) - low) / (high - low)",
+        "tasks/envs", "unit_action",
+        "/ (space.high - space.low) - 1.0", "/ (space.high - space.low)",
     ),
     "time limit lost": Mutant(
         "tasks/envs", "make_env", "gym.make(env, **options)", "gym.make(env, **options).unwrapped",

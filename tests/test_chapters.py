@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from pgcourse.tools import chapters
-from pgcourse.tools.course import NUMBERED, ROOT
+from pgcourse.tools.course import NUMBERED, OWN_TASK, ROOT, pages
 from tests.budgets import shrink
 
 PATHS = sorted((ROOT / "notebooks").glob(NUMBERED))
@@ -114,3 +114,10 @@ def test_a_budget_that_is_not_there_once_is_named():
         with pytest.raises(ValueError, match="99_stub: 'STEPS = 9_000' should stand in it once"):
             shrink("99_stub", notebook(code=code))
     assert tomllib.loads(STUB)["small"]
+
+
+def test_the_page_that_is_no_chapter_is_run_whole_and_told_of_nowhere_as_one():
+    text = (ROOT / "notebooks" / OWN_TASK).read_text(encoding="utf-8")
+    assert shrink("own_task", text) == text
+    assert pages() == [*PATHS, ROOT / "notebooks" / OWN_TASK]
+    assert [f"{one.name}.ipynb" for one in chapters.chapters()] == [path.name for path in PATHS]

@@ -11,10 +11,11 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 
+from pgcourse.tools.course import pages
 from pgcourse.tools.notebooks import problems
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = pages()
 LIMIT = 5  # seconds for a cell of the notebooks that hang
 
 

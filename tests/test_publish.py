@@ -13,6 +13,7 @@ from pgcourse.tools.publish import UNPUBLISHED, publish
 
 ROOT = Path(__file__).parents[1]
 NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
+PAGES = [*NAMES, "own_task"]
 EXERCISES = [f"exercises/{name}" for name in (*NAMES, "bugs")]
 
 
@@ -40,10 +41,10 @@ def test_publish_writes_one_address_everywhere_and_takes_it_back(course):
     before = {path: path.read_bytes() for path in course.rglob("*") if path.suffix != ".pyc"
               and path.is_file() and ".git" not in path.parts}  # fmt: skip
     publish(course, "somebody/pgcourse")
-    for name in NAMES + EXERCISES:
+    for name in PAGES + EXERCISES:
         assert 'COURSE = "https://github.com/somebody/pgcourse"' in first_cell(course, name)
     readme = (course / "README.md").read_text(encoding="utf-8")
-    assert readme.count("/github/somebody/pgcourse/blob/main/notebooks/") == len(NAMES)
+    assert readme.count("/github/somebody/pgcourse/blob/main/notebooks/") == len(PAGES)
     assert UNPUBLISHED not in readme
     publish(course, "")
     assert {path: path.read_bytes() for path in before} == before
@@ -57,7 +58,7 @@ def test_a_bad_address_is_refused_and_nothing_is_written(course):
 
 
 def test_the_first_cells_are_the_same_and_short():
-    for names in (NAMES, EXERCISES):
+    for names in (PAGES, EXERCISES):
         cells = {first_cell(ROOT, name) for name in names}
         assert len(cells) == 1
         assert cells.pop().count("\n") < 12

@@ -13,6 +13,7 @@ from pgcourse.display.car import draw_filter as draw_filter
 from pgcourse.display.car import draw_phase as draw_phase
 from pgcourse.display.curves import draw_arms as draw_arms
 from pgcourse.display.curves import draw_seeds as draw_seeds
+from pgcourse.display.drive import drive as drive
 from pgcourse.display.listing import show_source
 from pgcourse.display.networks import draw_cloning as draw_cloning
 from pgcourse.display.networks import draw_networks as draw_networks

@@ -2,29 +2,27 @@
 
 import io
 import pickle
-import pickletools
-import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from pgcourse import checks
 from pgcourse.files import plain_file, write_atomically
+from pgcourse.tasks import minari_sets
+from pgcourse.tasks.demo_files import (
+    COLUMNS,
+    MAX_BYTES,
+    Transition,
+    refuse_opcodes,
+    rows_of_arrays,
+    rows_of_pickle,
+)
 from pgcourse.tasks.envs import check_spaces, make_env
 
-Transition = tuple[list[float], list[float], float, list[float], bool]
-
-MAX_BYTES = {".pkl": 4_000_000, ".npz": 1_000_000_000}
-MAX_OPCODES = 100_000
-COLUMNS = {"obs": "f4", "action": "f4", "reward": "f8", "next_obs": "f4", "terminated": "?"}
-# What a pickle of lists, tuples, floats and bools needs. None of these can name a function.
-OPCODES = {
-    "PROTO", "FRAME", "STOP", "MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "TUPLE",
-    "BINFLOAT", "NEWTRUE", "NEWFALSE", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET",
-}  # fmt: skip
 EXPECTED = (
     "expected demonstrations: a pickled list of tuples (obs, action, reward, next_obs, "
     "terminated) made of list, tuple, float and bool, or a .npz that save_demos wrote"
@@ -100,20 +98,32 @@ def episodes_of(
     return found
 
 
-def save_demos(path: str | Path, transitions: list[tuple]) -> None:
-    """Write transitions to a file that `load_demos` reads, atomically.
+def save_demos(path: str | Path, transitions: list[tuple], env: Any = None) -> None:
+    """Write transitions to a file, atomically, or to a Minari dataset; `load_demos` reads both.
 
     Args:
-        path: ends in .npz for arrays, at any size, or in .pkl for a pickle of plain Python types.
+        path: ends in .npz for arrays, at any size, or in .pkl for a pickle of plain Python types;
+            or a new id such as "pendulum/mine-v0" for Minari (extra `minari`).
         transitions: tuples (obs, action, reward, next_obs, terminated), action in [-1, 1].
+        env: for Minari, as for `make_env`: there, actions are in the environment's own units.
 
     Raises:
         TypeError, ValueError: another ending, no transitions, or one, or a file, that
-            `load_demos` would refuse.
+            `load_demos` would refuse; an id that is taken; an environment where none is needed,
+            or none, or one that the transitions do not fit, where one is.
         FileNotFoundError: the folder does not exist.
+        ImportError: an id, and Minari is not installed.
     """
     if not isinstance(transitions, list | tuple) or not transitions:
         raise ValueError(f"transitions: got {transitions!r}; expected a list of at least one tuple")
+    if minari_sets.is_id(path):
+        with closing(minari_sets.inner_env(env)) as made:
+            steps = made.spec.max_episode_steps if made.spec else None
+            minari_sets.write(path, episodes_of(transitions, *check_spaces(made), steps), made)
+        return
+    if env is not None:
+        raise ValueError(f"env: got {env!r} for the file {str(path)!r}; expected None: only a "
+                         "Minari dataset, such as 'pendulum/mine-v0', holds one")  # fmt: skip
     first = plain(transitions[0])
     dims = len(first[0]), len(first[1])
     rows, file = [plain(row, *dims) for row in transitions], io.BytesIO()
@@ -135,26 +145,37 @@ def save_demos(path: str | Path, transitions: list[tuple]) -> None:
     write_atomically(path, lambda target: target.write(file.getvalue()))
 
 
-def load_demos(path: str | Path) -> list[Transition]:
-    """Read demonstrations from a file that need not be trusted.
+def load_demos(path: Any) -> list[Transition]:
+    """Read demonstrations from a file, or a Minari dataset, that need not be trusted.
 
     A .pkl has its size capped and every opcode checked before anything is built, and the
     unpickler knows no globals, so the file cannot name a function, let alone call one. A .npz
-    holds arrays of numbers.
+    and a Minari dataset hold arrays of numbers; the latter's size is not capped.
+
+    Args:
+        path: a file's name; or, with the extra `minari`, the id of a local dataset, such as
+            "pendulum/mine-v0", or a `minari.MinariDataset`. Its actions are mapped from its
+            action space to [-1, 1]; an episode that was truncated just stops.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is anything but demonstrations.
+        FileNotFoundError: there is no such file or dataset.
+        ImportError: an id, and Minari is not installed.
+        ValueError: it holds anything but demonstrations.
     """
-    arrays = ending(path) == ".npz"
-    data = plain_file(
-        path, EXPECTED.removeprefix("expected "), MAX_BYTES[ending(path)]
-    ).read_bytes()
+    if minari_sets.is_dataset(path):
+        name, expected = getattr(path, "id", path), minari_sets.EXPECTED
+        given, read = path, minari_sets.rows_of_dataset
+    else:
+        name, expected, limit = str(path), EXPECTED, MAX_BYTES[ending(path)]
+        given = plain_file(path, EXPECTED.removeprefix("expected "), limit).read_bytes()
+        read = rows_of_arrays if ending(path) == ".npz" else rows_of_pickle
     try:
-        return rows_of_arrays(data) if arrays else rows_of_pickle(data)
+        return read(given)
+    except (FileNotFoundError, ImportError):
+        raise
     except Exception as error:
         said = str(error) or type(error).__name__
-        raise ValueError(f"path: got {str(path)!r}, {said}; {EXPECTED}") from None
+        raise ValueError(f"path: got {name!r}, {said}; {expected}") from None
 
 
 def ending(path: str | Path) -> str:
@@ -164,86 +185,3 @@ def ending(path: str | Path) -> str:
     if found not in MAX_BYTES:
         raise ValueError(f"path: got {str(path)!r}; expected a name that ends in .npz or .pkl")
     return found
-
-
-def rows_of_arrays(data: bytes) -> list[Transition]:
-    """Return the transitions of a .npz file; an error that says what is wrong otherwise."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        # Stored as they are: what is compressed could unpack to any size.
-        if any(entry.compress_type or entry.file_size > len(data) for entry in archive.infolist()):
-            raise ValueError("which holds compressed data")
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        if sorted(archive.files) != sorted(COLUMNS):
-            raise ValueError(f"which holds {', '.join(archive.files)}")
-        columns = [archive[name] for name in COLUMNS]
-    obs, action, reward, next_obs, terminated = columns
-    n = len(reward)
-    fits = all(c.dtype == kind for c, kind in zip(columns, COLUMNS.values(), strict=True))
-    fits &= obs.ndim == action.ndim == 2 and obs.shape == next_obs.shape and n > 0
-    if not fits or not (len(obs), len(action)) == reward.shape * 2 == terminated.shape * 2:
-        raise ValueError("whose columns do not fit together")
-    if not all(np.isfinite(c).all() for c in columns) or abs(reward).max() > checks.FLOAT32_MAX:
-        raise ValueError("which holds something else than finite numbers")
-    if not action.size or not obs.size or abs(action).max() > 1.0:
-        raise ValueError("which holds an action outside [-1, 1]")
-    return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
-def rows_of_pickle(data: bytes) -> list[Transition]:
-    """Return the transitions of a .pkl file; an error that says what is wrong otherwise."""
-    refuse_opcodes(data)
-    return checked_rows(NoGlobals(io.BytesIO(data)).load(), len(data))
-
-
-class NoGlobals(pickle.Unpickler):
-    """An unpickler that finds no class and no function."""
-
-    def find_class(self, module: str, name: str):
-        """Refuse every name."""
-        raise pickle.UnpicklingError(f"which names {module}.{name}")
-
-
-def refuse_opcodes(data: bytes) -> None:
-    """Raise ValueError unless data is small and holds only opcodes for plain numbers."""
-    if len(data) > MAX_BYTES[".pkl"]:
-        raise ValueError(f"which is over {MAX_BYTES['.pkl']:,} bytes")
-    end = 0
-    for count, (opcode, argument, at) in enumerate(pickletools.genops(data)):
-        if opcode.name not in OPCODES:
-            raise ValueError(f"which holds the opcode {opcode.name}")
-        # A memo slot far beyond the file's own size makes the unpickler ask for gigabytes.
-        if count > MAX_OPCODES or ("PUT" in opcode.name and argument > count):
-            raise ValueError("which asks for too much memory")
-        end = at + 1
-    if end != len(data):
-        raise ValueError(f"which holds {len(data) - end:,} bytes behind its end")
-
-
-def checked_rows(rows: list, size: int) -> list[Transition]:
-    """Return rows if they are transitions of one shape with finite numbers, else ValueError.
-
-    Args:
-        rows: what a pickle held.
-        size: bytes of the pickle; one that shares its lists may claim to hold far more numbers,
-            and looking at them all would take minutes.
-    """
-    if type(rows) is not list or not rows:
-        raise ValueError("which holds no list of transitions")
-    dims = None
-    for k, row in enumerate(rows):
-        if type(row) is not tuple or len(row) != 5 or type(row[4]) is not bool:
-            raise ValueError(f"whose transition {k} is no tuple of five ending in a bool")
-        obs, action, reward, next_obs, _ = row
-        if not all(type(part) is list and part for part in (obs, action, next_obs)):
-            raise ValueError(f"whose transition {k} has an obs or action that is no list")
-        dims = dims or (len(obs), len(action), len(obs))
-        if (len(obs), len(action), len(next_obs)) != dims:
-            raise ValueError(f"whose transition {k} differs in shape from the first")
-        if len(rows) * sum(dims) > size:  # a number takes nine bytes, and two lists may share it
-            raise ValueError("whose transitions share their lists")
-        numbers = [*obs, *action, reward, *next_obs]
-        if not all(type(x) is float and abs(x) <= checks.FLOAT32_MAX for x in numbers):
-            raise ValueError(f"whose transition {k} holds something else than finite floats")
-        if not all(abs(x) <= 1.0 for x in action):
-            raise ValueError(f"whose transition {k} has an action outside [-1, 1]")
-    return rows

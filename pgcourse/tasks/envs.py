@@ -39,8 +39,12 @@ class ActionNormalizer(RescaleAction):
 
     def reverse_action(self, action: np.ndarray) -> np.ndarray:
         """Map an action of the environment's own range, (act_dim,), back to [-1, 1]."""
-        low, high = self.env.action_space.low, self.env.action_space.high
-        return 2.0 * (np.asarray(action) - low) / (high - low) - 1.0
+        return unit_action(action, self.env.action_space)
+
+
+def unit_action(action: np.ndarray, space: Box) -> np.ndarray:
+    """Map actions of a bounded Box, (..., act_dim), to [-1, 1]."""
+    return 2.0 * (np.asarray(action) - space.low) / (space.high - space.low) - 1.0
 
 
 class FlatGoal(gym.ObservationWrapper, RecordConstructorArgs):

@@ -1,4 +1,4 @@
-"""Run the numbered notebooks as a reader would: `python -m pgcourse.tools.course`.
+"""Run the notebooks as a reader would: `python -m pgcourse.tools.course`.
 
 They run side by side, one for each core. Each executed notebook and an HTML page of it go to
 build/. The last lines are one per notebook: its name, its seconds and the mean return, or
@@ -29,6 +29,7 @@ from pgcourse.tools.page import page
 
 ROOT = Path(__file__).parents[2]
 NUMBERED = "[0-9][0-9]_*.ipynb"
+OWN_TASK = "own_task.ipynb"  # a page that is no chapter: no paper, no study, no exercises
 # A cell hangs when its kernel uses next to no processor time for so long: a clock would also stop
 # a machine that is only slow.
 QUIET_SECONDS, BUSY, LOOK_EVERY = 180.0, 0.02, 5.0
@@ -93,6 +94,12 @@ class Runner(NotebookClient):
             self.last_bar = time.monotonic()
             print(f"{self.notebook_name}: {text.split(chr(13))[-1].strip()}", file=sys.stderr)
         return None
+
+
+def pages(root: Path = ROOT) -> list[Path]:
+    """Return the notebooks of the chapters in their order, and then the page that is none."""
+    folder = root / "notebooks"
+    return [*sorted(folder.glob(NUMBERED)), *folder.glob(OWN_TASK)]
 
 
 def seconds_of(process: psutil.Process) -> float:
@@ -165,7 +172,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="notebooks, such as 03_ddpg (all)")
     parser.add_argument("--update", action="store_true", help="replace the committed outputs")
     options = parser.parse_args()
-    paths = sorted((ROOT / "notebooks").glob(NUMBERED))
+    paths = pages(ROOT)
     if unknown := set(options.names) - {path.stem for path in paths}:
         parser.error(f"no notebook {', '.join(sorted(unknown))} in notebooks/")
     out = ROOT / "build"

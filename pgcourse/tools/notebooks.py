@@ -15,7 +15,7 @@ import nbformat
 from joblib import cpu_count
 
 from pgcourse.display.live import AUDIENCE
-from pgcourse.tools.course import NO_SCREEN, NUMBERED, ROOT
+from pgcourse.tools.course import NO_SCREEN, pages
 
 MAX_CHARACTERS, MAX_LINES = 3_000_000, 18
 CELL_SECONDS = 1_800  # nbval has a clock; machines differ by a factor of five
@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*", type=Path, help="notebooks (those of the course)")
     parser.add_argument("--cell-timeout", type=float, default=CELL_SECONDS, metavar="SECONDS")
     options = parser.parse_args()
-    files = options.files or sorted((ROOT / "notebooks").glob(NUMBERED))
+    files = options.files or pages()
     wrong = [f"{path.name}: {what}" for path in files for what in problems(path)]
     print("\n".join(wrong), flush=True)
     return run_again(files, options.cell_timeout) or int(bool(wrong))

@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from pgcourse.tools.course import NUMBERED, ROOT
+from pgcourse.tools.course import ROOT, pages
 from pgcourse.tools.exercises import write
 
 BADGES = re.compile(r"(<!-- badges -->\n).*?(<!-- /badges -->)", re.DOTALL)
@@ -35,7 +35,7 @@ def publish(root: Path, repo: str) -> None:
     if repo and not re.fullmatch(r"[\w.-]+/[\w.-]+", repo, re.ASCII):
         raise ValueError(f"repo: got {repo!r}; expected owner/name, as GitHub writes it")
     address = f"https://github.com/{repo}" if repo else ""
-    paths = sorted((root / "notebooks").glob(NUMBERED))
+    paths = pages(root)
     solutions = root / "notebooks" / "solutions"
     for path in [*paths, *sorted(solutions.glob("*.ipynb"))]:
         notebook = json.loads(path.read_text(encoding="utf-8"))

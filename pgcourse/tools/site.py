@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from pgcourse.tools import chapters
-from pgcourse.tools.course import NUMBERED, ROOT
+from pgcourse.tools.course import ROOT, pages
 from pgcourse.tools.lighten import lighten
 
 SOURCE = Path(__file__).parent / "site_source"
@@ -89,7 +89,7 @@ def build(out: Path = OUT) -> int:
     index = index.replace("{{overview}}", chapters.overview(found))
     index = index.replace("{{contents}}", chapters.contents(found))
     (source / "index.md").write_text(index, encoding="utf-8")
-    for path in sorted((ROOT / "notebooks").glob(NUMBERED)):
+    for path in pages():
         (source / path.name).write_text(prepare(path), encoding="utf-8")
         if path.with_suffix(".png").exists():
             shutil.copy(path.with_suffix(".png"), source)

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import socket
@@ -22,18 +23,24 @@ QUIET = [
 CHROMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 
 
+LAB = {"windowingMode": "none", "autoStartDefaultKernel": True}
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
-@pytest.fixture(scope="session")
-def browser():
+def chromium():
+    """Return where a Chromium is."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMES)), None)
     if path is None:
         pytest.exit("No Chromium found. Install one (Debian: apt-get install chromium), or set "
                     "CHROMIUM to its path.", returncode=3)  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser():
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=QUIET)
+        browser = play.chromium.launch(executable_path=chromium(), args=QUIET)
         yield browser
         browser.close()
 
@@ -101,3 +108,25 @@ def site():
     yield url
     process.terminate()
     process.wait()
+
+
+def started_lab(folder):
+    """Start JupyterLab on a folder's notebooks; return its process and its address."""
+    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text(json.dumps(LAB))
+    port = free_port()
+    environment = {k: v for k, v in os.environ.items() if k != "PGCOURSE_AUDIENCE"} | {
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "SDL_VIDEODRIVER": "dummy",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [
+        PYTHON, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+        "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
+        f"--ServerApp.root_dir={folder / 'notebooks'}",
+        "--LabApp.news_url=", "--LabApp.check_for_updates_class="
+        "jupyterlab.NeverCheckForUpdate",
+    ]  # fmt: skip
+    url = f"http://localhost:{port}"
+    return started(command, f"{url}/api", env=environment, cwd=folder, **SILENT), url

@@ -2,18 +2,16 @@
 
 import io
 import json
-import os
 import re
 import subprocess
 import time
 
 import pytest
 from budgets import shrink
-from conftest import PYTHON, ROOT, SCREENSHOTS, SILENT, free_port, started
+from conftest import PYTHON, ROOT, SCREENSHOTS, started_lab
 from PIL import Image
 
 NAME = "03_ddpg.ipynb"
-SETTINGS = {"windowingMode": "none", "autoStartDefaultKernel": True}
 
 
 @pytest.fixture(scope="module")
@@ -27,24 +25,7 @@ def lab(tmp_path_factory):
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     (folder / "notebooks" / NAME).write_text(json.dumps(notebook), encoding="utf-8")
-    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text(json.dumps(SETTINGS))
-    port = free_port()
-    environment = {k: v for k, v in os.environ.items() if k != "PGCOURSE_AUDIENCE"} | {
-        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
-        "SDL_VIDEODRIVER": "dummy",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [
-        PYTHON, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
-        "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
-        f"--ServerApp.root_dir={folder / 'notebooks'}",
-        "--LabApp.news_url=", "--LabApp.check_for_updates_class="
-        "jupyterlab.NeverCheckForUpdate",
-    ]  # fmt: skip
-    url = f"http://localhost:{port}"
-    process = started(command, f"{url}/api", env=environment, cwd=folder, **SILENT)
+    process, url = started_lab(folder)
     yield url
     process.terminate()
     process.wait()

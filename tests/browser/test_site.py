@@ -10,7 +10,7 @@ from PIL import Image
 
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 EXERCISES = [f"exercises/{p.stem}" for p in (ROOT / "notebooks" / "exercises").glob("*.ipynb")]
-NAMES = ["index", *CHAPTERS, *EXERCISES, "readme"]
+NAMES = ["index", *CHAPTERS, "own_task", *EXERCISES, "readme"]
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {"laptop": (1280, 800), "phone": (360, 740)}
 
