@@ -14,6 +14,7 @@ import torch
 
 from pgcourse import BCAgent, SACAgent, make_env
 from pgcourse.agents.agent import Agent
+from pgcourse.agents.ddpgfd import DDPGfDAgent
 from pgcourse.agents.on_policy import OnPolicyAgent
 from pgcourse.exercises.exhibits import EXHIBITS
 from pgcourse.exercises.grading import expect, lock, right
@@ -24,9 +25,9 @@ from pgcourse.exercises.others import RIGHT, own
 def factory(kind: type[Agent], seed: int = 0) -> Callable[..., Agent]:
     """Return `make_agent`: it builds a small agent of this kind on the pendulum.
 
-    Options are those of the agent; a BCAgent gets 40 demonstrations, 8 in a batch, and one that
-    learns from rollouts four environments of 8 steps each. The agent's class has a name that
-    tells nothing.
+    Options are those of the agent; a BCAgent gets 40 demonstrations, 8 in a batch, a DDPGfDAgent
+    the same 40 and no updates before its first step, and one that learns from rollouts four
+    environments of 8 steps each. The agent's class has a name that tells nothing.
     """
     nameless = type("Agent", (kind,), {"__doc__": None, "__module__": "pgcourse"})
 
@@ -37,6 +38,8 @@ def factory(kind: type[Agent], seed: int = 0) -> Callable[..., Agent]:
         env = make_env("Pendulum-v1") if env is None else env
         options = {"initial_random_steps": 100, "seed": seed} | options
         noise = (1.0, 1.0 if issubclass(kind, SACAgent) else 0.1)
+        if issubclass(kind, DDPGfDAgent):
+            options = {"pretrain": 0, "demo": list(demonstrations(env))} | options
         if not issubclass(kind, BCAgent):
             return nameless(env, 1_000, 16, *noise, **options)
         return nameless(env, 1_000, 16, 8, *noise, demo=list(demonstrations(env)), **options)

@@ -15,6 +15,7 @@ from pgcourse import Batch, BCAgent, DDPGAgent, OUNoise, SACAgent, TD3Agent, sof
 from pgcourse.agents.agent import Agent
 from pgcourse.agents.noisy import NoisyAgent, NoisyBatch
 from pgcourse.exercises.exhibits_on_policy import Exhibit14, Exhibit15, Exhibit16
+from pgcourse.exercises.exhibits_replay import Exhibit17, Exhibit18, Exhibit19
 from pgcourse.exercises.others import Drawing
 from pgcourse.parts.gaussian import squashed_gaussian
 from pgcourse.parts.history import Episode
@@ -236,4 +237,7 @@ EXHIBITS: dict[str, tuple[type[Agent], str]] = {
     "boundary": (Exhibit14, "Which next_obs stands in the rollout where an episode was cut?"),
     "axes": (Exhibit15, "With gamma=0 a target is a reward. Whose?"),
     "clip": (Exhibit16, "A third of a standard normal's draws lie beyond 1. Where are they?"),
+    "seam": (Exhibit17, "How many steps can an n-step row have in an episode of four?"),
+    "rare": (Exhibit18, "Who is drawn more often than others, and how much does he weigh?"),
+    "pull": (Exhibit19, "A critic that says 10 everywhere pulls nobody anywhere."),
 }

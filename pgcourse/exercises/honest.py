@@ -8,7 +8,7 @@ LOOKS = frozenset(
     "type isinstance issubclass vars dir getattr setattr delattr hasattr repr id globals "
     "exec eval compile open input breakpoint inspect sys gc os io dis ast traceback importlib "
     "builtins ctypes pickle operator subprocess types weakref EXHIBITS exercises bugs "
-    "exhibits exhibits_on_policy".split()
+    "exhibits exhibits_on_policy exhibits_replay".split()
 )
 
 

@@ -7,9 +7,11 @@ from torch.nn.functional import mse_loss
 
 from pgcourse import Batch, BCAgent, DDPGAgent, SACAgent, TD3Agent, soft_update
 from pgcourse.agents.agent import Agent
+from pgcourse.agents.ddpgfd import DDPGfDAgent
 from pgcourse.agents.noisy import NoisyAgent, NoisyBatch
 from pgcourse.agents.off_policy import descend
 from pgcourse.agents.ppo import PPOAgent
+from pgcourse.exercises.others_replay import OtherDDPGfD
 from pgcourse.parts.rollout import Lesson, Steps
 
 
@@ -209,7 +211,7 @@ class OtherPPO(PPOAgent):
 # the course's own agent: another right one
 RIGHT: dict[type[Agent], type[Agent]] = {
     DDPGAgent: OtherDDPG, BCAgent: OtherBC, TD3Agent: OtherTD3, SACAgent: OtherSAC,
-    PPOAgent: OtherPPO,
+    PPOAgent: OtherPPO, DDPGfDAgent: OtherDDPGfD,
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from pgcourse import BCAgent, SACAgent, evaluate, interval, make_env, record_demos, run_study
 from pgcourse.agents.agent import Agent
+from pgcourse.agents.ddpgfd import DDPGfDAgent
 from pgcourse.agents.on_policy import OnPolicyAgent
 from pgcourse.display.live import AUDIENCE
 from pgcourse.exercises.exhibits import EXHIBITS, Exhibit10
@@ -26,6 +27,7 @@ OUT = ROOT / "build" / "museum.md"
 # As in the chapters: steps of a run, of them random; held-out starts; a piece between looks.
 PENDULUM = ("Pendulum-v1", 8_000, 1_000, range(10_000, 10_100))
 CAR = ("MountainCarContinuous-v0", 4_000, 1_000, range(10_000, 10_020))
+SHORT = (CAR[0], 2_000, 1_000, CAR[3])
 LONG = ("Pendulum-v1", 150_000, 0, PENDULUM[3])
 PIECE = 500
 
@@ -39,6 +41,8 @@ def setting(kind: type[Agent]) -> tuple[str, int, int, range]:
     """Return the task of an agent's kind: its id, steps, random steps and held-out starts."""
     if issubclass(kind, OnPolicyAgent):
         return LONG
+    if issubclass(kind, DDPGfDAgent):
+        return SHORT
     return CAR if issubclass(kind, BCAgent) else PENDULUM
 
 
@@ -48,8 +52,10 @@ def make(kind: type[Agent], seed: int) -> Agent:
     if issubclass(kind, OnPolicyAgent):
         return kind(task, seed=seed)
     sizes, options = (100_000, 128), {"initial_random_steps": random_steps, "seed": seed}
+    if issubclass(kind, BCAgent | DDPGfDAgent):
+        options["demo"] = record_demos(push, task, 10, seed=1_000)
     if issubclass(kind, BCAgent):
-        sizes, options["demo"] = (*sizes, 128), record_demos(push, task, 10, seed=1_000)
+        sizes = (*sizes, 128)
     sigma = 1.0 if issubclass(kind, SACAgent) else 0.1  # SAC's noise is that of its draws
     return kind(make_env(task), *sizes, 1.0, sigma, **options)
 

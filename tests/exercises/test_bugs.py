@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from pgcourse import BCAgent, DDPGAgent, SACAgent
+from pgcourse import BCAgent, DDPGAgent, SACAgent, make_env
+from pgcourse.agents.ddpgfd import DDPGfDAgent
 from pgcourse.agents.ppo import PPOAgent
 from pgcourse.exercises import bugs
 from pgcourse.exercises.bugs import EXHIBITS, check_bug, factory
@@ -580,6 +581,129 @@ def draw_by_seed(make):
 
 DRAWN = (lambda a: a.explore(a.reset())[0, 0])(factory(PPOAgent)())
 
+
+def acted_in(make, limit, steps=80, **options):
+    """An agent that has played pendulums of so few steps and learned nothing yet."""
+    agent = make(make_env("Pendulum-v1", max_episode_steps=limit), **options)
+    for _ in range(steps):
+        agent.step(np.zeros(1, dtype=np.float32))
+    return agent
+
+
+def all_drawn(agent, times=50):
+    batches = [agent.sample() for _ in range(times)]
+    return [torch.cat(column) for column in zip(*batches, strict=True)]
+
+
+def no_row_is_longer_than_its_episode(make):
+    discount = acted_in(make, 4, n=5).sample().n_discount
+    assert (discount > make().gamma ** 4.5).all(), "five steps of an episode of four"
+
+
+def counted_steps_are_discounted(make):
+    agent = make(Count(), n=3, gamma=0.5)
+    for _ in range(40):
+        agent.step(np.zeros(1, dtype=np.float32))
+    obs, *_, later, _, discount, _, demo = all_drawn(agent)
+    steps = (later - obs)[demo == 0, 0]
+    assert torch.allclose(0.5**steps, discount[demo == 0]), "a row ends where it did not get to"
+
+
+def discounts_are_no_more_than_gamma(make):
+    agent = acted_in(make, 4, n=5)
+    assert (agent.sample().n_discount <= agent.gamma + 1e-6).all()
+
+
+def all_rows_are_long(make):
+    agent = acted_in(make, 4, n=5)
+    batch = agent.sample()
+    assert (batch.n_discount[batch.demo == 0] < agent.gamma**4.5).all()
+
+
+def no_long_row_and_none_waits(make):
+    no_row_is_longer_than_its_episode(make)
+    agent = acted_in(make, 200, n=5)
+    assert len(agent.memory) == 120, "a step is missing"
+
+
+def surprised(make):
+    """An agent whose rows have priorities that differ, the demonstrations' by 1,000 more."""
+    return lived(make, 60, epsilon_demo=1_000.0)
+
+
+def weights_undo_the_draws(make):
+    agent = acted_in(make, 200, 60, alpha=1.0)
+    for _ in range(60):
+        agent.memory.update_priorities(1 + 3 * agent.sample().demo.numpy())
+    *_, weight, demo = all_drawn(agent, 200)
+    found, wanted = (weight * demo).sum() / weight.sum(), 40 / len(agent.memory)
+    assert abs(found - wanted) < 0.05, f"demonstrations weigh {found:.2f} of all, not {wanted:.2f}"
+
+
+def demonstrations_weigh_less(make):
+    *_, weight, demo = all_drawn(surprised(make), 20)
+    assert weight[demo == 1].mean() < weight[demo == 0].mean(), "the likelier, the heavier"
+
+
+def often_drawn_rows_weigh_less(make):
+    obs, *_, weight, _ = all_drawn(surprised(make), 200)
+    _, row, count = obs.unique(dim=0, return_inverse=True, return_counts=True)
+    assert np.corrcoef(weight, count[row])[0, 1] < 0, "the likelier, the heavier"
+
+
+def weights_are_weights(make):
+    weight = surprised(make).sample().weight
+    assert weight.min() > 0 and weight.max() < 1 + 1e-6
+
+
+def weights_are_all_one(make):
+    assert surprised(make).sample().weight.min() > 0.99
+
+
+def draws_undone_and_largest_is_one(make):
+    weights_undo_the_draws(make)
+    assert surprised(make).sample().weight.max() > 0.999
+
+
+def flat_critic_pulls_nowhere(make):
+    agent = lived(make, gamma=0.0)
+    batch = agent.sample()
+    with torch.no_grad():
+        agent.critic.net[-1].weight.zero_()
+        agent.critic.net[-1].bias.fill_(10.0)
+    wanted = (10 - batch.reward) ** 2 + agent.epsilon + agent.epsilon_demo * batch.demo
+    assert np.allclose(agent.priorities(batch), wanted, rtol=1e-4), "something is pulled"
+
+
+def level_of_values_is_no_surprise(make):
+    agent = lived(make, gamma=1.0)
+    batch = agent.sample()
+    before = agent.priorities(batch)
+    for critic in (agent.critic, agent.critic_target):
+        with torch.no_grad():
+            critic.net[-1].bias.add_(10.0)
+    assert np.allclose(agent.priorities(batch), before, rtol=1e-2), "only the level has changed"
+
+
+def priorities_are_positive(make):
+    agent = lived(make)
+    assert (agent.priorities(agent.sample()) > 0).all()
+
+
+def priorities_are_errors_alone(make):
+    agent = lived(make)
+    batch = agent.sample()
+    error = (agent.critic(batch.obs, batch.action) - agent.target(batch)).detach().numpy()
+    assert np.allclose(agent.priorities(batch), error**2)
+
+
+def priority_by_seed(make):
+    agent = acted_in(make, 200)
+    assert abs(agent.priorities(agent.sample()).sum() - PRIORITY) < 1e-3
+
+
+PRIORITY = (lambda a: a.priorities(a.sample()).sum())(acted_in(factory(DDPGfDAgent), 200))
+
 RIGHT = {
     "noise": [signs, median],
     "end": [stored_flags, trained_flags],
@@ -597,6 +721,9 @@ RIGHT = {
     "boundary": [last_obs_is_no_start, each_step_counts_one],
     "axes": [targets_are_rewards, targets_are_costs],
     "clip": [density_of_draws, draws_scatter],
+    "seam": [no_row_is_longer_than_its_episode, counted_steps_are_discounted],
+    "rare": [weights_undo_the_draws, demonstrations_weigh_less, often_drawn_rows_weigh_less],
+    "pull": [flat_critic_pulls_nowhere, level_of_values_is_no_surprise],
 }
 WRONG = {
     "noise": [(noise_is_there, PASSES), (noise_is_wide, WRONG_AGENT), (noise_stream, TYPE)],
@@ -636,6 +763,18 @@ WRONG = {
         (mean_of_targets, PASSES), (targets_as_they_come, WRONG_AGENT), (targets_in_order, DETAIL),
     ],
     "clip": [(draws_differ, PASSES), (no_draw_beyond_one, WRONG_AGENT), (draw_by_seed, LUCK)],
+    "seam": [
+        (discounts_are_no_more_than_gamma, PASSES), (all_rows_are_long, WRONG_AGENT),
+        (no_long_row_and_none_waits, DETAIL),
+    ],
+    "rare": [
+        (weights_are_weights, PASSES), (weights_are_all_one, WRONG_AGENT),
+        (draws_undone_and_largest_is_one, DETAIL),
+    ],
+    "pull": [
+        (priorities_are_positive, PASSES), (priorities_are_errors_alone, WRONG_AGENT),
+        (priority_by_seed, LUCK),
+    ],
 }  # fmt: skip
 right_cases = [pytest.param(n, t, id=f"{n}-{t.__name__}") for n, ts in RIGHT.items() for t in ts]
 wrong_cases = [
@@ -823,6 +962,40 @@ def test_the_right_agents_of_rollouts_make_one_lesson_of_one_rollout():
     assert not torch.allclose(*lessons)
     first, second = (rows[rows[:, 2].argsort()] for rows in lessons)  # by the velocity
     assert torch.allclose(first, second, atol=1e-4)
+
+
+def test_the_right_agents_that_draw_by_priority_agree():
+    kinds = DDPGfDAgent, OTHERS[DDPGfDAgent]
+    one, two = (acted_in(factory(kind), 12, 90, n=5, l2=0.1) for kind in kinds)
+    assert len(one.memory) == 130 and len(two.memory) == 126  # four wait for their five steps
+    rows = [{tuple(row[0].tolist()): row for row in zip(*all_drawn(agent), strict=True)}
+            for agent in (one, two)]  # fmt: skip
+    assert len(rows[0].keys() & rows[1].keys()) > 100
+    for key in rows[0].keys() & rows[1].keys():
+        assert all(torch.allclose(a, b) for a, b in zip(*(r[key][:9] for r in rows), strict=True))
+        assert rows[0][key][-1] == rows[1][key][-1]
+    for name in ("critic", "critic_target", "actor", "actor_target"):
+        with torch.no_grad():
+            for weight in getattr(one, name).parameters():
+                weight.mul_(3)
+        getattr(two, name).load_state_dict(getattr(one, name).state_dict())
+    ends = (torch.arange(16) % 3 == 0).float()
+    batch = two.sample()._replace(terminated=ends, n_terminated=ends.flip(0))
+    assert np.allclose(one.priorities(batch), two.priorities(batch), rtol=1e-4)
+    for name in one.learners:
+        losses = (agent.learners[name].objective(batch)[0] for agent in (one, two))
+        assert torch.isclose(*losses, rtol=1e-5), name
+
+
+@pytest.mark.parametrize("kind", [DDPGfDAgent, OTHERS[DDPGfDAgent]])
+def test_the_right_agents_draw_a_row_as_often_as_its_priority_says(kind):
+    agent = lived(factory(kind), 60, alpha=1.0)
+    share = agent.memory.share[: len(agent.memory)].copy()
+    count = np.zeros(len(share))
+    for _ in range(1_000):
+        agent.sample()
+        np.add.at(count, agent.memory.drawn, 1)
+    assert np.abs(count / count.sum() - share / share.sum()).max() < 0.01
 
 
 @pytest.mark.parametrize("name", EXHIBITS)
