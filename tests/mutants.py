@@ -202,7 +202,9 @@ MUTANTS = {
         "one + self.n_weight * many",
     ),
     "DDPGfD: the actor is not weighted": Mutant(
-        "agents/ddpgfd", "DDPGfDAgent.actor_objective", "batch.weight * q", "q",
+        "agents/ddpgfd", "DDPGfDAgent.actor_objective",
+        "batch.weight * self.critic(batch.obs, self.actor(batch.obs))",
+        "self.critic(batch.obs, self.actor(batch.obs))",
     ),
     "DDPGfD: L2 of the wrong network": Mutant(
         "agents/ddpgfd", "DDPGfDAgent.actor_objective", "l2_penalty(self.actor)",
@@ -838,7 +840,8 @@ MUTANTS = {
     ),
     "reverse action forgets the shift": Mutant(
         "tasks/envs", "unit_action",
-        "/ (space.high - space.low) - 1.0", "/ (space.high - space.low)",
+        "2.0 * (np.asarray(action) - space.low) / (space.high - space.low) - 1.0",
+        "2.0 * (np.asarray(action) - space.low) / (space.high - space.low)",
     ),
     "time limit lost": Mutant(
         "tasks/envs", "make_env", "gym.make(env, **options)", "gym.make(env, **options).unwrapped",

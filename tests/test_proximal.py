@@ -87,7 +87,7 @@ def test_an_arm_changes_one_thing():
     for name, options in own.items():
         kind, _ = chapter_02.ARMS[name]
         changed = len(options) + (kind is not chapter_02.WatchedPPO)
-        two = ("no clipping, rate 1e-4", "no clipping, constant rate",
+        two = ("no clipping, rate 3e-4", "no clipping, rate 1e-4", "no clipping, constant rate",
                "time limit cuts, gamma 0.99", "rewards and gradients")  # fmt: skip
         if not name.startswith(("A2C", chapter_02.SECOND)):
             assert changed == (0 if name == chapter_02.RUN else 1 + (name in two)), name

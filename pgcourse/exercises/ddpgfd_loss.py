@@ -41,6 +41,8 @@ def prioritized_rows(rng: np.random.Generator, gamma: float) -> PrioritizedBatch
     weight = torch.from_numpy(rng.uniform(0.2, 1.0, size))
     demo = torch.from_numpy(rng.integers(0, 2, size)).double()
     first, later = ([column[:size] for column in each] for each in (first, later))
+    first[4][steps == 1] = torch.arange(int((steps == 1).sum())).double() % 2  # of each, whatever
+    later[4][steps > 1] = torch.arange(int((steps > 1).sum())).double() % 2  # was drawn
     ends = first[4] * (steps == 1) + later[4] * (steps > 1)
     first[4] = first[4] * (steps == 1)  # who ends at once has one step
     more = later[2], later[3], ends, gamma ** steps.double()
