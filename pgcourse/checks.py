@@ -77,7 +77,7 @@ def vector(
         expected = f"expected {math.prod(shape)} finite numbers{bound}, shape {shape}"
         if largest is None:
             raise TypeError(f"{name}: got {value!r}; {expected}")
-        got = f"shape {array.shape}" if array.shape != shape else repr(value)
+        got = repr(value) if array.shape == shape or not array.ndim else f"shape {array.shape}"
         raise ValueError(f"{name}: got {got}; {expected}")
     return array
 

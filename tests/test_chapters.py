@@ -62,7 +62,7 @@ def test_a_new_chapter_stands_everywhere_without_an_edit(course):
     assert chapters.fill(course) == []
     readme = (course / "README.md").read_text(encoding="utf-8")
     link = "Nobody 2026, [arXiv 2601.00001](https://arxiv.org/abs/2601.00001); Somebody 2026"
-    assert f"| [99 A stub](notebooks/99_stub.ipynb) | {link} | 5, 1 min | nothing |" in readme
+    assert f"| [99 A stub](notebooks/99_stub.ipynb) | {link} | 5 min, 1 min | nothing |" in readme
     assert "\n- **99** Nothing yet.\n" in readme
     assert "`ppo.py`, `stub.py` |" in readme and "`chapter_08.py`, `chapter_99.py` |" in readme
     guide = (course / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")

@@ -1,4 +1,5 @@
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import ClassVar
 
 import gymnasium as gym
@@ -180,3 +181,42 @@ def test_random_agents_are_seeded_and_cover_the_range():
     assert action.shape == (2_000, 2) and action.dtype == np.float32
     assert action.min() < -0.99 and action.max() > 0.99 and abs(action.mean()) < 0.05
     assert np.array_equal(RandomAgent(2, seed=1).policy(obs), action)
+
+
+class Paid(gym.Env):
+    """Two steps of a task whose rewards can be anything."""
+
+    observation_space, action_space = Box(-1, 1, (3,)), Box(-1, 1, (2,))
+
+    def __init__(self, reward=0.0):
+        self.reward = reward
+
+    def reset(self, *, seed=None, options=None):
+        self.steps = 0
+        return np.zeros(3, dtype=np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        return np.zeros(3, dtype=np.float32), self.reward, False, self.steps == 2, {}
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        (np.zeros((4, 1)), r"got shape \(4, 1\); expected 8 finite numbers, shape \(4, 2\)"),
+        (np.full((4, 2), np.nan), r"got array.*nan.*; expected 8 finite numbers"),
+        (0, r"got 0; expected 8 finite numbers"),
+        (None, r"got None; expected 8 finite numbers"),
+    ],
+)
+def test_an_action_that_is_none_is_named(action, said):
+    agent = SimpleNamespace(policy=lambda obs: action)
+    with pytest.raises((TypeError, ValueError), match=rf"(?s)^agent.policy\(obs\): {said}"):
+        evaluate(agent, Paid, range(4))
+
+
+def test_a_reward_that_is_no_number_is_named():
+    agent = SimpleNamespace(policy=lambda obs: np.zeros((len(obs), 2)))
+    assert (evaluate(agent, Paid, range(4), reward=0.5) == 1.0).all()
+    with pytest.raises(ValueError, match=r"^env: got a return of nan from seed 5; expected finite"):
+        evaluate(agent, Paid, [5, 6], reward=np.nan)

@@ -27,8 +27,8 @@ def evaluate(
         (number of seeds,).
 
     Raises:
-        TypeError, ValueError: no seeds, a seed that is no integer of at least 0, or an
-            environment that `make_env` refuses.
+        TypeError, ValueError: no seeds, a seed that is no integer of at least 0, an environment
+            that `make_env` refuses, or actions or rewards that are not what they should be.
     """
     check_policy(agent)
     seeds = checks.start_seeds("seeds", seeds)
@@ -38,14 +38,18 @@ def evaluate(
         returns = np.zeros(len(envs))
         running = list(range(len(envs)))
         while running:
-            actions = agent.policy(obs[running])
-            ended = set()
+            actions, ended = agent.policy(obs[running]), set()
+            shape = len(running), *envs[0].action_space.shape
+            checks.vector("agent.policy(obs)", actions, shape)  # not kept: it may round
             for i, action in zip(running, actions, strict=True):
                 obs[i], reward, terminated, truncated, _ = envs[i].step(action)
                 returns[i] += reward
                 if terminated or truncated:
                     ended.add(i)
             running = [i for i in running if i not in ended]
+    for seed, found in zip(seeds, returns, strict=True):
+        if not np.isfinite(found):
+            raise ValueError(f"env: got a return of {found} from seed {seed}; expected finite ones")
     return returns
 
 

@@ -104,11 +104,11 @@ def linked(paper: str) -> str:
 
 def in_readme(found: list[Chapter]) -> str:
     """Return README's table of chapters."""
-    lines = ["| chapter | paper | read, run | what came out |", "|---|---|---|---|"]
+    lines = ["| chapter | paper | to read, to run | what came out |", "|---|---|---|---|"]
     for one in found:
         papers = "; ".join(map(linked, one.papers))
         link = f"[{one.number} {one.title}](notebooks/{one.name}.ipynb)"
-        lines.append(f"| {link} | {papers} | {one.reading}, {one.running} min | {one.result} |")
+        lines.append(f"| {link} | {papers} | {one.reading} min, {one.running} min | {one.result} |")
     return "\n".join(lines)
 
 
