@@ -349,6 +349,15 @@ def test_saving_sweeps_stray_temporary_files_and_names_a_missing_folder(tmp_path
         save_demos(tmp_path / "folder.npz", [ROW])
 
 
+def test_a_teacher_that_changes_what_it_is_given_changes_no_demonstration():
+    def spoil(obs):
+        obs[:] = 0.0
+        return [0.25]
+
+    good = record_demos(lambda obs: [0.25], "Pendulum-v1", episodes=1, seed=3)
+    assert record_demos(spoil, "Pendulum-v1", episodes=1, seed=3) == good
+
+
 def test_record_demos_records_whole_episodes_of_any_callable():
     rows = record_demos(lambda obs: [0.25], "Pendulum-v1", episodes=2, seed=3)
     assert len(rows) == 400 and len({tuple(rows[k][0]) for k in (0, 200)}) == 2

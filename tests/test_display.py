@@ -130,6 +130,8 @@ def history(*names):
 
 
 def test_plot_history_has_a_panel_for_the_returns_and_one_for_each_loss_in_words():
+    assert repr(History()) == "<History: 0 episodes; no losses>"
+    assert repr(history("q_term")) == "<History: 1 episodes; 1 of q_term>"
     assert len(plot_history(History()).axes) == 1
     fig = plot_history(history("critic_loss", "actor_loss"))
     assert [ax.get_title(loc="left") for ax in fig.axes] == [

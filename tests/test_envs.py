@@ -191,3 +191,11 @@ def test_what_mujoco_gl_says_is_not_overruled(monkeypatch, no_choice):
     monkeypatch.setattr(envs.subprocess, "run", lambda command, env, **_: asked.append(
         env["MUJOCO_GL"]) or SimpleNamespace(returncode=1))  # fmt: skip
     assert envs.drawing() is None and asked == ["osmesa"]
+
+
+def test_whole_numbers_are_no_actions():
+    class Whole(gym.Env):
+        observation_space, action_space = Box(-1, 1, (2,)), Box(-3, 3, (1,), np.int32)
+
+    with pytest.raises(TypeError, match=r"^env.action_space: got Box.*int32.*floating-point"):
+        make_env(Whole)

@@ -17,7 +17,7 @@ from distributed import LocalCluster
 from joblib import parallel_config
 
 from pgcourse.runs.evaluation import play
-from pgcourse.studies import chapter_04
+from pgcourse.studies import chapter_04, chapter_07
 from pgcourse.studies.chapter_04 import long_episodes, promised_and_came
 from pgcourse.studies.evidence import (
     FOLDER,
@@ -241,3 +241,8 @@ def test_what_came_is_what_the_grid_of_the_pendulum_says():
     found = interpolate(values, angle[:, None], velocity[:, None]).ravel().numpy()
     assert len(came) == 2_000
     assert abs(np.median(found - came)) < 1.0 and np.mean(np.abs(found - came) < 10) > 0.9
+
+
+def test_a_teacher_who_is_not_there_is_named():
+    with pytest.raises(ValueError, match="^teacher: got 'fullforce'; expected one of full force"):
+        chapter_07.demonstrations("fullforce")

@@ -17,6 +17,8 @@ from pgcourse.parts.rollout import Lesson
 class PPOAgent(OnPolicyAgent):
     """Several epochs of minibatches on each rollout, with a policy that is held near the old one.
 
+    The settings are chapter 02's, for 150,000 steps of the pendulum.
+
     Args:
         env, envs, steps, options: as for `OnPolicyAgent`.
         epochs: how often each rollout is gone through.

@@ -112,5 +112,9 @@ def bc_loss(action: Tensor, demo_action: Tensor, mask: Tensor) -> Tensor:
 
 @arguments(network=nn.Module)
 def l2_penalty(network: nn.Module) -> Tensor:
-    """Return the sum of all squared weights and biases, (): L2 regularisation."""
+    """Return the sum of all squared weights and biases, (): L2 regularisation.
+
+    Weights that nothing else holds shrink to subnormal numbers, with which processors are slow;
+    `torch.set_flush_denormal(True)` makes zeros of them.
+    """
     return sum((weight**2).sum() for weight in network.parameters())

@@ -27,6 +27,11 @@ class History:
     losses: dict[str, array] = field(default_factory=dict)  # name -> the numbers of its updates
     loss_steps: dict[str, array] = field(default_factory=dict)  # name -> environment steps of them
 
+    def __repr__(self) -> str:
+        """Say how much is in it: whoever calls `train` in a cell's last line gets this shown."""
+        losses = ", ".join(f"{len(values):,} of {name}" for name, values in self.losses.items())
+        return f"<History: {len(self.scores):,} episodes; {losses or 'no losses'}>"
+
     def add_episode(self, step: int, score: float) -> None:
         """Record the return of an episode that ended at this step."""
         self.score_steps.append(step)

@@ -79,6 +79,8 @@ class Pusher:
 @cache
 def demonstrations(teacher: str) -> list[tuple]:
     """Return the transitions of a teacher."""
+    if teacher not in TEACHERS:
+        raise ValueError(f"teacher: got {teacher!r}; expected one of {', '.join(TEACHERS)}")
     good, rng = Pusher(1.0), np.random.default_rng(0)
     if teacher == "demo.pkl" or teacher in FEW:
         rows = load_demos(Path(__file__).parents[2] / "demo.pkl")

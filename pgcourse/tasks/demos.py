@@ -59,7 +59,8 @@ def record_demos(
             obs = np.array(made.reset(seed=None if episode else seed)[0])
             terminated = truncated = False
             while not (terminated or truncated):
-                action = checks.vector("policy(obs)", policy(obs), act_dim, limit=1.0)
+                given = policy(obs.copy())  # which may be changed in place
+                action = checks.vector("policy(obs)", given, act_dim, limit=1.0)
                 next_obs, reward, terminated, truncated, _ = made.step(action)
                 row = (obs, action, reward, next_obs, terminated)
                 transitions.append(plain(row, obs_dim, act_dim))

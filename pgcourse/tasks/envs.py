@@ -207,5 +207,7 @@ def check_box(name: str, space: gym.Space) -> None:
     """Refuse any space that is not a flat Box; TypeError or ValueError."""
     if not isinstance(space, Box):
         raise TypeError(f"{name}: got {space}; expected a flat Box")
+    if "action" in name and not np.issubdtype(space.dtype, np.floating):
+        raise TypeError(f"{name}: got {space}; expected a Box of floating-point numbers")
     if len(space.shape) != 1:
         raise ValueError(f"{name}: got shape {space.shape}; expected a flat Box, shape (n,)")
