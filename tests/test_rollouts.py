@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgcourse.display import draw_balance, draw_rollout, draw_trade
+from pgcourse.display import balance_film, draw_rollout, draw_trade
 from pgcourse.parts.rollout import Steps
 from pgcourse.studies import chapter_01
 
@@ -18,11 +18,17 @@ def test_the_diagram_names_the_equations_of_its_steps():
     assert all(name in found for name in ("Eqs. 9, 10", "Eq. 8", "Eq. 7", "no gradient passes"))
 
 
-def test_a_pole_s_angle_is_drawn_in_seconds_with_both_bands():
-    fig = draw_balance("It stands", {"one": np.zeros(11), "two": np.ones(21)}, 0.04, 11.5)
-    (ax,) = fig.axes
-    assert [line.get_xdata()[-1] for line in ax.lines] == pytest.approx([0.4, 0.8])
-    assert words(fig) == ["fallen", "fallen"] and ax.get_title(loc="left") == "It stands"
+def test_a_film_of_poles_moves_and_holds_the_shorter_one_where_it_ended():
+    leaning = np.column_stack([np.zeros(41), np.linspace(0.0, 0.15, 41)])
+    frames, poster = balance_film({"one": leaning[:11], "two": leaning}, 0.04, 0.2)
+    assert len(frames) == 21 and {frame.shape for frame in (*frames, poster)} == {(360, 720, 3)}
+    left, right = (slice(60, 190), slice(0, 360)), (slice(60, 190), slice(360, 720))
+    assert (frames[0][left] != frames[5][left]).any()
+    assert (frames[6][left] == frames[20][left]).all()
+    assert (frames[6][right] != frames[20][right]).any()
+    assert (poster == frames[-1]).all()
+    with pytest.raises(ValueError, match=r"^paths: got {'one': \(41,\)}; expected two of \(T, 2\)"):
+        balance_film({"one": leaning[:, 0]}, 0.04, 0.2)
 
 
 def test_estimators_stand_at_their_bias_and_episodes():

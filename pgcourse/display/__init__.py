@@ -31,7 +31,7 @@ from pgcourse.display.returns import draw_learning as draw_learning
 from pgcourse.display.returns import draw_starts as draw_starts
 from pgcourse.display.returns import draw_study as draw_study
 from pgcourse.display.returns import draw_swings as draw_swings
-from pgcourse.display.rollouts import draw_balance as draw_balance
+from pgcourse.display.rollouts import balance_film as balance_film
 from pgcourse.display.rollouts import draw_rollout as draw_rollout
 from pgcourse.display.rollouts import draw_trade as draw_trade
 from pgcourse.display.sliders import sliders

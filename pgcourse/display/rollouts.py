@@ -1,10 +1,12 @@
 """Agents that learn from rollouts: one update as a diagram, a pole, and estimators."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgcourse.display.colors import ACTOR, CHANCE, CHANCE_TEXT, CRITIC, EXACT, INK
 from pgcourse.display.networks import LOSS, MU, Q, arrow, band, box, note, pull
+from pgcourse.display.video import camera
 
 
 def draw_rollout() -> Figure:
@@ -57,27 +59,57 @@ def draw_rollout() -> Figure:
     return fig
 
 
-def draw_balance(title: str, angles: dict[str, np.ndarray], dt: float, limit: float) -> Figure:
-    """Draw a pole's angle over time for an untrained and a trained agent.
+def balance_film(
+    paths: dict[str, np.ndarray], dt: float, limit: float
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Draw carts that balance a pole, side by side, above the angles of their poles over time.
 
     Args:
-        title: the finding.
-        angles: label -> (T,), degrees; the untrained first.
+        paths: title -> (T, 2), position in m and angle in rad; the untrained agent's first. One
+            that is shorter stays where it ended.
         dt: seconds of a step.
-        limit: degrees beyond which it has fallen.
+        limit: angle in rad beyond which a pole has fallen.
+
+    Returns:
+        frames of (360, 720, 3), uint8, one for every second step, and a poster, for `show_film`.
+
+    Raises:
+        ValueError: not two arrays of such a shape.
     """
-    fig = Figure(figsize=(7.2, 3.0))
-    ax = fig.subplots()
-    looks = ({"color": CHANCE, "ls": ":"}, {"color": ACTOR})
-    for (label, angle), look in zip(angles.items(), looks, strict=True):
-        ax.plot(dt * np.arange(len(angle)), angle, **look, label=label)
-    top, last = 1.3 * limit, dt * (max(map(len, angles.values())) - 1)
-    for low, high in ((limit, top), (-top, -limit)):
-        ax.axhspan(low, high, color=CHANCE, alpha=0.18, lw=0)
-        ax.text(last, (low + high) / 2, "fallen", ha="right", va="center", color=CHANCE_TEXT)
-    ax.set(title=title, xlabel="time (s)", ylabel="angle (degrees, 0 is up)", ylim=(-top, top))
-    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2)
-    return fig
+    if [np.shape(path)[1:] for path in paths.values()] != [(2,), (2,)]:
+        shapes = {title: np.shape(path) for title, path in paths.items()}
+        raise ValueError(f"paths: got {shapes}; expected two of (T, 2)")
+    fig, moving = Figure(figsize=(7.2, 3.6), dpi=100, layout="none"), []
+    strip: Axes = fig.add_axes((0.1, 0.13, 0.87, 0.3))
+    last = max(map(len, paths.values())) - 1
+    looks = (CHANCE, ":"), (ACTOR, "-")
+    for k, ((title, path), (color, line)) in enumerate(zip(paths.items(), looks, strict=True)):
+        ax: Axes = fig.add_axes((0.02 + 0.49 * k, 0.5, 0.47, 0.42))
+        ax.set(xlim=(-1.1, 1.1), ylim=(-0.15, 0.75), aspect="equal")
+        ax.axis("off")
+        ax.set_title(title, color=color if color == ACTOR else CHANCE_TEXT, loc="center")
+        ax.plot([-1.1, 1.1], [0, 0], color=INK, lw=1, zorder=0)
+        cart = ax.plot([], [], color=INK, lw=9, solid_capstyle="butt")[0]
+        pole = ax.plot([], [], color=color, lw=4, solid_capstyle="round")[0]
+        moving += [cart, pole]
+        strip.plot(dt * np.arange(len(path)), np.degrees(path[:, 1]), line, color=color, lw=1.6)
+    bound = np.degrees(limit)
+    for side in (-1, 1):
+        strip.axhspan(side * bound, side * 1.4 * bound, color=CHANCE, alpha=0.18, lw=0)
+    strip.text(dt * last, 1.2 * bound, "fallen", ha="right", va="center", color=CHANCE_TEXT)
+    strip.set(xlabel="time (s)", ylabel="angle (°)", ylim=(-1.4 * bound, 1.4 * bound))
+    now = strip.axvline(0.0, color=INK, lw=1)
+    take = camera(fig, [*moving, now])
+
+    def frame(step: int) -> np.ndarray:
+        for k, path in enumerate(paths.values()):
+            x, angle = path[min(step, len(path) - 1)]
+            moving[2 * k].set_data([x - 0.12, x + 0.12], [0, 0])
+            moving[2 * k + 1].set_data([x, x + 0.6 * np.sin(angle)], [0, 0.6 * np.cos(angle)])
+        now.set_xdata([dt * step] * 2)
+        return take()
+
+    return [frame(step) for step in range(0, last + 1, 2)], frame(last)
 
 
 def draw_trade(title: str, lams: list[str], exact: list, wrong: list, others: dict) -> Figure:

