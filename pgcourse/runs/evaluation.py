@@ -38,8 +38,8 @@ def evaluate(
         returns = np.zeros(len(envs))
         running = list(range(len(envs)))
         while running:
-            actions, ended = agent.policy(obs[running]), set()
-            shape = len(running), *envs[0].action_space.shape
+            actions = agent.policy(obs[running])
+            ended, shape = set(), (len(running), *envs[0].action_space.shape)
             checks.vector("agent.policy(obs)", actions, shape)  # not kept: it may round
             for i, action in zip(running, actions, strict=True):
                 obs[i], reward, terminated, truncated, _ = envs[i].step(action)
