@@ -216,10 +216,12 @@ def test_a_new_agent_first_learns_from_demonstrations_alone_and_without_a_filter
     assert agent.updates == len(drawn) == 7 + 50 - 7  # the first batch is full at step 8
 
 
-@pytest.mark.parametrize("kind", ["BC", "HER"])
-def test_what_came_before_the_first_step_survives_a_stop(kind, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "more"), [("BC", {"q_filter": "soft"}), ("HER", {"q_filter": "soft"}), ("DDPGfD", {})]
+)
+def test_what_came_before_the_first_step_survives_a_stop(kind, more, tmp_path):
     def new():
-        return kinds.make(kind, pretrain=7, q_filter="soft")
+        return kinds.make(kind, pretrain=7, **more)
 
     whole = new()
     whole.train(100, 0)

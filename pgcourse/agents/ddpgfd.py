@@ -1,4 +1,4 @@
-"""DDPG from demonstrations (Vecerik et al. 2017, section 3, with 40 updates a step)."""
+"""DDPG from demonstrations (Vecerik et al. 2017, section 3, where a step has 40 updates)."""
 
 from typing import Any
 

@@ -11,6 +11,20 @@ MU, Q, LOSS = 40.0, 63.0, 91.0  # the columns of networks and losses
 SLOW = 24.0  # the actor's slow copy, left of the titles' end and of the actor
 
 
+def blank(height: float, low: float, high: float) -> tuple[Figure, Axes]:
+    """Return an empty sheet for a diagram, 7.2 inches and 108 units wide.
+
+    Args:
+        height: in inches.
+        low, high: of the sheet, in units.
+    """
+    fig = Figure(figsize=(7.2, height), layout="none")
+    ax: Axes = fig.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, 108), ylim=(low, high))
+    ax.axis("off")
+    return fig, ax
+
+
 def box(
     ax: Axes, x: float, y: float, text: str, color: str, wide: bool = False, slow: bool = False,
     behind: float = 0.0,
@@ -79,10 +93,7 @@ def draw_networks(twins: bool = False) -> Figure:
     Args:
         twins: draw TD3's instead, with two critics and the equations of chapter 04.
     """
-    fig = Figure(figsize=(7.2, 4.5), layout="none")
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, 108), ylim=(-3, 66))
-    ax.axis("off")
+    fig, ax = blank(4.5, -3, 66)
     words = (
         ("1  Target (Eqs. 3, 5): the smaller of two slow answers",
          "2  Critics' step (Eq. 4)",
@@ -161,10 +172,7 @@ def draw_actor_and_copies(ax: Axes, twins: bool) -> None:
 
 def draw_cloning() -> Figure:
     """Draw one update of DDPG with demonstrations: what feeds what, and what pulls the actor."""
-    fig = Figure(figsize=(7.2, 4.0), layout="none")
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, 108), ylim=(-4, 62))
-    ax.axis("off")
+    fig, ax = blank(4.0, -4, 62)
     top, middle, bottom = 46.0, 25.0, 4.0
     all_rows = ((CHANCE, "$N$"), (TEACHER, "$N_D$"))  # replayed, demonstrated
     for y, kinds, tint, color, title in (

@@ -6,16 +6,13 @@ from matplotlib.figure import Figure
 
 from pgcourse import checks
 from pgcourse.display.colors import ACTOR, CHANCE, CHANCE_TEXT, CRITIC, INK
-from pgcourse.display.networks import LOSS, MU, Q, arrow, band, box, note, pull
+from pgcourse.display.networks import LOSS, MU, Q, arrow, band, blank, box, note, pull
 from pgcourse.parts.returns import clipped_objective
 
 
 def draw_proximal() -> Figure:
     """Draw one update of PPO: rollout, what is computed once, and the steps on minibatches."""
-    fig = Figure(figsize=(7.2, 4.5), layout="none")
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, 108), ylim=(-3, 66))
-    ax.axis("off")
+    fig, ax = blank(4.5, -3, 66)
     rows = (
         (57.0, CHANCE, INK, "1  Rollout: 128 steps of 16 environments"),
         (40.0, CHANCE, INK, "2  Once, before the first step: data"),

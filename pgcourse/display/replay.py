@@ -7,15 +7,12 @@ from matplotlib.patches import Rectangle
 
 from pgcourse.display.colors import ACTOR, CHANCE, CRITIC, INK, TEACHER
 from pgcourse.display.curves import spread
-from pgcourse.display.networks import LOSS, MU, Q, arrow, band, box, note, pull
+from pgcourse.display.networks import LOSS, MU, Q, arrow, band, blank, box, note, pull
 
 
 def draw_replay() -> Figure:
     """Draw one update of DDPGfD: the memory, both losses, and the priorities that come back."""
-    fig = Figure(figsize=(7.2, 4.3), layout="none")
-    ax: Axes = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, 108), ylim=(-5, 66))
-    ax.axis("off")
+    fig, ax = blank(4.3, -5, 66)
     draw, one, many, climb = 56.0, 38.0, 21.0, 3.0
     for y, color, title in (
         (draw, CHANCE, "1  Memory: demonstrations stay, the rest is a ring"),
@@ -58,12 +55,13 @@ def draw_corridor(junk: list[int], updates: dict[str, list[np.ndarray]], title: 
     """Draw how many updates each way of drawing rows needs, over the number of useless rows.
 
     Args:
-        junk: numbers of useless rows, one more is drawn than there are, so that 0 has a place.
-        updates: name -> for each of these numbers (runs,); dots are runs, a line joins the means.
+        junk: numbers of useless rows; their places are evenly spaced.
+        updates: at most five, name -> for each of these numbers (runs,); dots are runs, a line
+            joins the means.
         title: the finding.
 
     Raises:
-        ValueError: a name has not as many arrays as there are numbers.
+        ValueError: more than five, or a name has not as many arrays as there are numbers.
     """
     for name, found in updates.items():
         if len(found) != len(junk):
@@ -72,7 +70,7 @@ def draw_corridor(junk: list[int], updates: dict[str, list[np.ndarray]], title: 
     ax: Axes = fig.subplots()
     at = np.arange(len(junk), dtype=float)
     looks = (CHANCE, ":"), (CRITIC, "-"), (TEACHER, "--"), (ACTOR, "-."), (INK, "-")
-    for (name, found), (color, line) in zip(updates.items(), looks, strict=False):
+    for (name, found), (color, line) in zip(updates.items(), looks[: len(updates)], strict=True):
         means = [runs.mean() for runs in found]
         for x, runs in zip(at, found, strict=True):
             ax.plot(np.full(len(runs), x), runs, "o", ms=3, mew=0, alpha=0.2, color=color)

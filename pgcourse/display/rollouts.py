@@ -5,16 +5,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgcourse.display.colors import ACTOR, CHANCE, CHANCE_TEXT, CRITIC, EXACT, INK
-from pgcourse.display.networks import LOSS, MU, Q, arrow, band, box, note, pull
+from pgcourse.display.networks import LOSS, MU, Q, arrow, band, blank, box, note, pull
 from pgcourse.display.video import camera
 
 
 def draw_rollout() -> Figure:
     """Draw one update of an actor-critic: rollout, advantages, the policy's and value's steps."""
-    fig = Figure(figsize=(7.2, 4.5), layout="none")
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, 108), ylim=(-3, 66))
-    ax.axis("off")
+    fig, ax = blank(4.5, -3, 66)
     rows = (
         (57.0, CHANCE, INK, "1  Rollout: a whole episode of each environment"),
         (40.0, CHANCE, INK, "2  Advantages (Eqs. 9, 10), once, as data"),

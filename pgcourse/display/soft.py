@@ -3,15 +3,12 @@
 from matplotlib.figure import Figure
 
 from pgcourse.display.colors import ACTOR, CHANCE, CRITIC, INK, TEACHER, TEACHER_TEXT
-from pgcourse.display.networks import LOSS, MU, Q, arrow, band, box, note, pull
+from pgcourse.display.networks import LOSS, MU, Q, arrow, band, blank, box, note, pull
 
 
 def draw_soft() -> Figure:
     """Draw one update of SAC: the target, and the steps of critics, actor and temperature."""
-    fig = Figure(figsize=(7.2, 4.5), layout="none")
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, 108), ylim=(-3, 66))
-    ax.axis("off")
+    fig, ax = blank(4.5, -3, 66)
     rows = (
         (57.0, CHANCE, INK, "1  Target (Eq. 4): the actor draws, slow critics answer"),
         (40.0, CRITIC, CRITIC, "2  Critics' step (03 Eq. 7)"),

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pgcourse import Batch, DDPGAgent, make_env
-from pgcourse.exercises.grading import Hint, expect, raised
+from pgcourse.exercises.grading import Hint, expect, number, raised
 
 
 def array(name: str, answer: Any, shape: tuple) -> np.ndarray:
@@ -86,3 +86,34 @@ def rows(rng: np.random.Generator) -> Batch:
         rng.normal(size=(n, 3)), rng.permutation(n) % 4 == 0,
     ]  # fmt: skip
     return Batch(*(torch.tensor(column, dtype=torch.float32) for column in columns))
+
+
+def verdict(answer: Callable, draw: Callable) -> bool:
+    """Return what a learner's judge says; a hint if that is no yes or no."""
+    try:
+        found = answer(draw)
+    except Hint:
+        raise
+    except Exception as error:
+        raise Hint(raised("is_right", error)) from None
+    expect(found is not None and found is not ..., "is_right returns nothing yet.")
+    plain = number("What is_right returns", found)
+    expect(plain in (0.0, 1.0), f"is_right should return True or False; got {found!r}.")
+    return bool(plain)
+
+
+def told_apart(
+    good: list[bool], wrong: list[bool], one: str, many: str, refuses: str, strict: str
+) -> None:
+    """Give the hint that fits a judge who does not tell right ones from wrong ones.
+
+    Args:
+        good, wrong: what it says of right and of wrong ones.
+        one, many: what it judges.
+        refuses, strict: what to think of if it refuses all of them, or some right ones.
+    """
+    expect(not (all(good) and all(wrong)), f"Yours accepts every {one}, also the wrong ones.")
+    expect(any(good) or any(wrong), f"Yours refuses every {one}, also the right ones. {refuses}")
+    expect(any(good) or not all(wrong), "It is upside down: True is for a right one.")
+    count = good.count(False)
+    expect(not count, f"It calls {count} of {len(good)} right {many} wrong. {strict}")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pgcourse import SACAgent
 from pgcourse.agents.noisy import NoisyBatch
-from pgcourse.exercises.ddpg_kit import array, close, flat, rows, shake
+from pgcourse.exercises.ddpg_kit import array, close, flat, rows, shake, told_apart, verdict
 from pgcourse.exercises.grading import Hint, call, expect, fresh, number, raised, right, same
 from pgcourse.parts.gaussian import GaussianActor, Temperature, squashed_gaussian
 
@@ -68,20 +68,6 @@ def policy(weights: tuple[float, float], rng: np.random.Generator) -> Callable:
     return draw
 
 
-def verdict(answer: Callable, draw: Callable) -> bool:
-    """Return what a learner's judge says; a hint if that is no yes or no."""
-    try:
-        found = answer(draw)
-    except Hint:
-        raise
-    except Exception as error:
-        raise Hint(raised("is_right", error)) from None
-    expect(found is not None and found is not ..., "is_right returns nothing yet.")
-    plain = number("What is_right returns", found)
-    expect(plain in (0.0, 1.0), f"is_right should return True or False; got {found!r}.")
-    return bool(plain)
-
-
 def check_judge(answer: Callable) -> None:
     """Grade a function that decides from draws whether the log densities are right."""
     rng = fresh()
@@ -92,18 +78,12 @@ def check_judge(answer: Callable) -> None:
         said.setdefault(kind, []).append(verdict(answer, policy(kind, rng)))
     good = said.pop((1.0, 1.0))
     wrong = [each for kind in said.values() for each in kind]
-    expect(not (all(good) and all(wrong)), "Yours accepts every policy, also the wrong ones.")
-    expect(
-        any(good) or any(wrong),
-        "Yours refuses every policy, also the right ones. What should its number be for a right "
-        "one? And does it settle? At the edges 1 / π grows without end: keep away from them.",
-    )
-    expect(any(good) or not all(wrong), "It is upside down: True is for a right one.")
-    expect(
-        all(good),
-        f"It calls {good.count(False)} of {len(good)} right policies wrong. Draw more, allow "
-        "more for luck, or keep away from the edges, where 1 / π is huge.",
-    )
+    told_apart(
+        good, wrong, "policy", "policies",
+        "What should its number be for a right one? And does it settle? At the edges 1 / π grows "
+        "without end: keep away from them.",
+        "Draw more, allow more for luck, or keep away from the edges, where 1 / π is huge.",
+    )  # fmt: skip
     for kind, hint in MISTAKES.items():
         expect(not any(said[kind]), f"Yours accepts a policy {hint}")
     right("Such a test needs no look into a policy: it is worth having for each density.")

@@ -29,12 +29,15 @@ class ActionNormalizer(RescaleAction):
     def __init__(self, env: gym.Env):
         if not isinstance(env, gym.Env):
             raise TypeError(f"env: got {env!r}; expected a gymnasium environment")
-        check_box("env.action_space", env.action_space)
-        if not env.action_space.is_bounded():
-            raise ValueError(f"env.action_space: got {env.action_space}; expected finite bounds")
+        space = env.action_space
+        check_box("env.action_space", space)
+        if not np.issubdtype(space.dtype, np.floating):
+            raise TypeError(f"env.action_space: got {space}; expected floating-point numbers")
+        if not space.is_bounded():
+            raise ValueError(f"env.action_space: got {space}; expected finite bounds")
         # Recorded without arguments, so that gymnasium can rebuild this wrapper from env.spec.
         RecordConstructorArgs.__init__(self)
-        ones = np.ones(env.action_space.shape, dtype=env.action_space.dtype)
+        ones = np.ones(space.shape, dtype=space.dtype)
         super().__init__(env, min_action=-ones, max_action=ones)
 
     def reverse_action(self, action: np.ndarray) -> np.ndarray:
@@ -207,7 +210,5 @@ def check_box(name: str, space: gym.Space) -> None:
     """Refuse any space that is not a flat Box; TypeError or ValueError."""
     if not isinstance(space, Box):
         raise TypeError(f"{name}: got {space}; expected a flat Box")
-    if "action" in name and not np.issubdtype(space.dtype, np.floating):
-        raise TypeError(f"{name}: got {space}; expected a Box of floating-point numbers")
     if len(space.shape) != 1:
         raise ValueError(f"{name}: got shape {space.shape}; expected a flat Box, shape (n,)")
