@@ -129,6 +129,16 @@ def history(*names):
     return made
 
 
+def test_a_short_history_is_not_averaged_into_one_number():
+    for count, window in ((5, 1), (40, 4), (2_000, 100)):
+        made = History()
+        for k in range(count):
+            made.add_update(k, {"critic_loss": float(k)})
+        fig = plot_history(made)
+        assert fig.axes[1].lines[0].get_ydata()[-1] == count - 1 - (window - 1) / 2
+        assert f"or {window} updates" in fig.get_supxlabel()
+
+
 def test_plot_history_has_a_panel_for_the_returns_and_one_for_each_loss_in_words():
     assert repr(History()) == "<History: 0 episodes; no losses>"
     assert repr(history("q_term")) == "<History: 1 episodes; 1 of q_term>"

@@ -25,6 +25,8 @@ def test_the_corridors_picture_has_a_dot_for_a_run_and_a_line_through_the_means(
     assert [list(each.get_ydata()) for each in dots] == [[1.0, 3.0], [10.0, 30.0]]
     assert list(line.get_ydata()) == [2.0, 20.0] and ax.get_yscale() == "log"
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "9"]
+    with pytest.raises(ValueError, match="shorter|longer"):
+        draw_corridor([0, 9], dict.fromkeys("abcdef", found["a"]), "A title")
     with pytest.raises(ValueError, match=r"^updates\['a'\]: got 2 arrays; expected 3"):
         draw_corridor([0, 9, 99], found, "A title")
 
@@ -47,7 +49,10 @@ def test_the_actor_waits_for_the_critic_but_in_one_arm(waits):
     assert (flat(agent.critic) != critic).any() and agent.updates == 3
     assert (flat(agent.actor) == actor).all() == waits
     agent.train(30, 0)  # the 106 rows of an episode are no batch yet
-    assert (flat(agent.actor) != actor).any()
+    made = {name: next(iter(each.optimizer.state.values()))["step"]
+            for name, each in agent.learners.items()}  # fmt: skip
+    assert made["critic"] == agent.updates > 1_000 + 1
+    assert made["actor"] == agent.updates - 1_000 * waits
 
 
 def test_what_comes_late_is_as_much():
